@@ -1,0 +1,57 @@
+# `make run` needs Python 3.11 or newer and nothing else; `make test` says what it needs and installs it when it may.
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup venv test lint mypy migrations lock
+
+help: ## show this help
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+run: venv ## start the whole platform with a demo: HTTP_PORT=8000 MQTT_PORT=1883 DATA_DIR=var DEMO=1 BIND_ADDRESS=127.0.0.1
+	@exec $(PY) -m cloudapi.platform
+
+# The copy of the lock in .venv says what is installed there: no copy or another one, and pip runs; else nothing does.
+venv:
+	@$(PY) -c 'import pip' 2>/dev/null || { \
+		for python in $(PYTHON) python3 python3.13 python3.12 python3.11 none; do \
+			"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		done; \
+		test $$python != none || { echo "cloudapi needs Python 3.11 or newer, as python3 on PATH." >&2; exit 1; }; \
+		"$$python" -m venv --clear $(VENV); }
+	@cmp -s requirements.lock $(VENV)/requirements.lock || { \
+		echo "Installing the locked packages into $(VENV) …"; \
+		$(PIP) -r requirements.lock && cp requirements.lock $(VENV)/requirements.lock; }
+
+setup: venv ## .venv with everything that developing and testing needs
+	@cmp -s requirements-dev.lock $(VENV)/requirements-dev.lock || { \
+		echo "Installing the locked packages for development into $(VENV) …"; \
+		$(PIP) -r requirements-dev.lock && cp requirements-dev.lock $(VENV)/requirements-dev.lock; }
+
+# What `manage.py` must be told where no platform runs: throw-away values that look like production.
+CHECKED := SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))') DATA_DIR=build/checked \
+	PUBLIC_URL=https://cloudapi.example ALLOWED_HOSTS=cloudapi.example MQTT_USERNAME=server MQTT_PASSWORD=unused-here \
+	REDIS_URL=redis://:unused-here@127.0.0.1:6379/0 DATABASE_URL=sqlite://:memory:
+
+lint: setup mypy migrations ## style, types, forgotten migrations, settings fit for production
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	@echo "manage.py check --deploy"; $(CHECKED) $(PY) manage.py check --deploy --fail-level WARNING
+
+mypy: setup
+	@echo "mypy ."; $(CHECKED) $(PY) -m mypy .
+
+migrations: setup
+	@echo "manage.py makemigrations --check"; $(CHECKED) $(PY) manage.py makemigrations --check --dry-run
+
+test: setup ## lint and the whole test suite, with private servers of this machine
+	@.ci/packages
+	@$(MAKE) --no-print-directory lint
+	$(PY) -m pytest $(ARGS)
+
+lock: setup ## write both lock files anew from pyproject.toml
+	$(PY) -m uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --upgrade \
+		pyproject.toml -o requirements.lock
+	$(PY) -m uv pip compile --quiet --generate-hashes --universal --python-version 3.11 -c requirements.lock \
+		pyproject.toml --group dev -o requirements-dev.lock

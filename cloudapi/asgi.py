@@ -1,0 +1,21 @@
+"""HTTP and WebSocket entry point."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cloudapi.settings")
+django_application = get_asgi_application()
+
+# These need the app registry, which the line above fills.
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware  # noqa: E402
+
+from devices.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": CookieMiddleware(URLRouter(websocket_urlpatterns)),
+    }
+)

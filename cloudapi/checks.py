@@ -1,0 +1,218 @@
+"""System checks: a wrong setting becomes a sentence with an id. `manage.py check --deploy` asks the strict ones too."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+BROKERS = ("dynsec", "amqtt")
+SECRET_KEY_LENGTH = 50
+#: At most four deltas a second reach a browser; above some seconds, "live" would be a wrong word.
+LIVE_TICK_RANGE = (0.25, 10.0)
+OFFLINE_AFTER_RANGE = (1.0, 3600.0)
+
+AppConfigs = Sequence[AppConfig] | None
+
+
+@register(Tags.compatibility)
+def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """What is wrong anywhere, also on a laptop."""
+    return [
+        message for check in (secret_key, data_dir, broker, redis_url, public_url, ports, times) for message in check()
+    ]
+
+
+@register(Tags.security, deploy=True)
+def in_production(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """What is good enough for trying out, and not for the internet."""
+    checks: tuple[Callable[[], list[CheckMessage]], ...] = (
+        broker_account, demo_data, broker_of_last_resort, plain_http, valkey_password, host_names, debug,
+    )  # fmt: skip
+    return [message for check in checks for message in check()]
+
+
+def secret_key() -> list[CheckMessage]:
+    if len(settings.SECRET_KEY) >= SECRET_KEY_LENGTH or settings.DEBUG:
+        return []
+    return [
+        Error(
+            f"SECRET_KEY has {len(settings.SECRET_KEY)} characters, and sessions and MQTT passwords depend on it.",
+            hint=f"Use at least {SECRET_KEY_LENGTH} random characters: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
+            id="cloudapi.E001",
+        )
+    ]
+
+
+def data_dir() -> list[CheckMessage]:
+    is_sqlite = settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    if not is_sqlite or os.access(settings.DATA_DIR, os.W_OK | os.X_OK):
+        return []
+    return [
+        Error(
+            f"DATA_DIR {settings.DATA_DIR} cannot be written, and the SQLite database is there.",
+            hint="Make the directory writable for this user, set DATA_DIR, or use PostgreSQL by DATABASE_URL.",
+            id="cloudapi.E002",
+        )
+    ]
+
+
+def broker() -> list[CheckMessage]:
+    if settings.MQTT_BROKER in BROKERS:
+        return []
+    return [
+        Error(
+            f"MQTT_BROKER is {settings.MQTT_BROKER!r}, which is not known.",
+            hint="dynsec is Mosquitto with its dynamic security plugin, amqtt is the broker of the demo.",
+            id="cloudapi.E004",
+        )
+    ]
+
+
+def redis_url() -> list[CheckMessage]:
+    url = urlsplit(settings.REDIS_URL)
+    if url.scheme in {"redis", "rediss"} and url.hostname:
+        return []
+    return [
+        Error(
+            "REDIS_URL is not the address of a Valkey or Redis server.",  # the value may hold its password
+            hint="It looks like redis://:password@host:6379/0, or rediss:// for TLS.",
+            id="cloudapi.E005",
+        )
+    ]
+
+
+def public_url() -> list[CheckMessage]:
+    url = urlsplit(settings.PUBLIC_URL)
+    if url.scheme in {"http", "https"} and url.hostname:
+        return []
+    return [
+        Error(
+            f"PUBLIC_URL is {settings.PUBLIC_URL!r}, which is not a web address.",
+            hint="Give the address that browsers and Pilot use, with its scheme: https://cloudapi.example.com",
+            id="cloudapi.E006",
+        )
+    ]
+
+
+def ports() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)}, but a port is a number from 1 to 65535.",
+            hint=f"Set {name}, or unset it for its default.",
+            id="cloudapi.E009",
+        )
+        for name in ("HTTP_PORT", "MQTT_PORT", "MQTT_PUBLIC_PORT")
+        if not 1 <= getattr(settings, name) <= 65535
+    ]
+
+
+def times() -> list[CheckMessage]:
+    ranges = {
+        "LIVE_TICK_SECONDS": (LIVE_TICK_RANGE, "cloudapi.E007"),
+        "OFFLINE_AFTER_SECONDS": (OFFLINE_AFTER_RANGE, "cloudapi.E008"),
+    }
+    messages: list[CheckMessage] = []
+    for name, ((least, most), identity) in ranges.items():
+        value = getattr(settings, name)
+        if math.isnan(value) or not least <= value <= most:
+            messages.append(
+                Error(
+                    f"{name} is {value:g}, but must be from {least:g} to {most:g} seconds.",
+                    hint=f"Unset {name} for its default.",
+                    id=identity,
+                )
+            )
+    return messages
+
+
+def broker_account() -> list[CheckMessage]:
+    missing = [name for name in ("MQTT_USERNAME", "MQTT_PASSWORD") if not getattr(settings, name)]
+    if not missing:
+        return []
+    return [
+        Error(
+            f"{' and '.join(missing)} not set: the server needs its own account at the MQTT broker.",
+            hint="Choose a name and a long random password; `manage.py broker_accounts` gives them to the broker.",
+            id="cloudapi.E003",
+        )
+    ]
+
+
+def demo_data() -> list[CheckMessage]:
+    if not (settings.DATA_DIR / "platform.env").exists():
+        return []
+    return [
+        Error(
+            f"DATA_DIR {settings.DATA_DIR} belongs to a demo: `make run` has written its platform.env.",
+            hint="Give the production its own DATA_DIR; the demo's accounts and passwords must not get there.",
+            id="cloudapi.E010",
+        )
+    ]
+
+
+def broker_of_last_resort() -> list[CheckMessage]:
+    if settings.MQTT_BROKER != "amqtt":
+        return []
+    return [
+        Error(
+            "MQTT_BROKER is amqtt, which speaks MQTT 3.1.1 only and is for trying things out.",
+            hint="Install Mosquitto and set MQTT_BROKER=dynsec.",
+            id="cloudapi.E011",
+        )
+    ]
+
+
+def plain_http() -> list[CheckMessage]:
+    if settings.PUBLIC_URL.startswith("https://"):
+        return []
+    return [
+        Warning(
+            f"PUBLIC_URL {settings.PUBLIC_URL} is not https, so passwords and sessions travel in the clear.",
+            hint="Put a TLS proxy in front (BEHIND_PROXY=1) and give its https:// address.",
+            id="cloudapi.W012",
+        )
+    ]
+
+
+def valkey_password() -> list[CheckMessage]:
+    if urlsplit(settings.REDIS_URL).password:
+        return []
+    return [
+        Warning(
+            "REDIS_URL has no password: whoever reaches that server can read live state and start tasks.",
+            hint="Set `requirepass` in Valkey and put the password into REDIS_URL.",
+            id="cloudapi.W013",
+        )
+    ]
+
+
+def host_names() -> list[CheckMessage]:
+    names = set(settings.ALLOWED_HOSTS)
+    if "*" not in names and not names <= {"localhost", "127.0.0.1", "[::1]"}:
+        return []
+    return [
+        Warning(
+            f"ALLOWED_HOSTS is {','.join(settings.ALLOWED_HOSTS)}: "
+            + ("every name is accepted." if "*" in names else "browsers elsewhere get an error."),
+            hint="List the names under which browsers and Pilot reach this server.",
+            id="cloudapi.W014",
+        )
+    ]
+
+
+def debug() -> list[CheckMessage]:
+    if not settings.DEBUG:
+        return []
+    return [
+        Error(
+            "DEBUG is on, so error pages show settings and source to everyone.",
+            hint="Unset DEBUG.",
+            id="cloudapi.E015",
+        )
+    ]

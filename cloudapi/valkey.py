@@ -1,0 +1,62 @@
+"""The one connection pool to Valkey (or Redis) of a process, for synchronous code."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def client() -> redis.Redis:
+    """Thread-safe. Gives up soon, since whoever waits for Valkey holds up a device's answer or a tick: one immediate
+    retry covers a connection that a restart of Valkey has cut, what is slower is the caller's business."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=5,
+        socket_connect_timeout=3,
+        socket_keepalive=True,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def text(answer: object) -> str:
+    """A name in an answer of Valkey; they arrive as bytes, which the client's types do not know."""
+    return answer.decode() if isinstance(answer, bytes) else str(answer)
+
+
+def after_commit(write: Callable[[], object]) -> None:
+    """Write to Valkey once the transaction is committed. What is committed stays so when Valkey does not answer: live
+    state is made again from the next messages and the database."""
+    transaction.on_commit(lambda: _attempt(write), robust=True)
+
+
+def _attempt(write: Callable[[], object]) -> None:
+    try:
+        write()
+    except redis.RedisError as error:
+        log.warning("Valkey does not answer, so live state follows later: %s", error)
+
+
+#: Names that are counted come from outside; beyond this many different ones the rest is counted together.
+MAX_COUNTED = 500
+
+
+def count(key: str, name: str) -> None:
+    """Count one event under a name, in a hash of all processes. Counting never fails what is counted."""
+    with contextlib.suppress(redis.RedisError):
+        known = client().hexists(key, name) or client().hlen(key) < MAX_COUNTED
+        client().hincrby(key, name if known else "(other)")
+
+
+def counts(key: str) -> dict[str, int]:
+    """What was counted under a key. Raises redis.RedisError."""
+    return {text(name): int(value) for name, value in client().hgetall(key).items()}

@@ -1,0 +1,170 @@
+"""Admin pages of devices. What devices report is read-only; owners change by actions."""
+
+# mypy: disable-error-code="type-arg"
+# Django's admin and form classes take no type arguments when the program runs.
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from redis import RedisError
+
+from devices import heard, ownership
+from devices.models import Device, TimelineEntry
+from workspaces.admin.base import NOTHING, Audited, SuperuserOnly, acting_user
+from workspaces.models import Workspace
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("3", _("dock")), ("2", _("controller")), ("0", _("aircraft")), ("other", _("unknown"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:
+        if self.value() in {"0", "2", "3"}:
+            return queryset.filter(domain=self.value())
+        if self.value() == "other":
+            return queryset.filter(Q(domain=None) | ~Q(domain__in=[0, 2, 3]))
+        return queryset
+
+
+class ClaimForm(ActionForm):
+    workspace = forms.ModelChoiceField(
+        Workspace.objects.get_queryset().select_related("organization"), required=False, label=_("Workspace:")
+    )
+
+
+class DeviceChangeList(ChangeList):
+    """Adds the live moment of the last message to the rows of the page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        try:
+            last_seen = heard.last_seen([device.sn for device in rows])
+        except RedisError:
+            last_seen = {}
+        for device in rows:
+            if device.sn in last_seen:
+                device.last_seen_at = heard.moment(last_seen[device.sn])
+        self.result_list = rows
+
+
+class LatestTimelineFormSet(forms.BaseInlineFormSet):
+    SHOWN = 50
+
+    def get_queryset(self) -> QuerySet[TimelineEntry]:
+        return super().get_queryset()[: self.SHOWN]
+
+
+class TimelineInline(SuperuserOnly, admin.TabularInline):
+    model = TimelineEntry
+    formset = LatestTimelineFormSet
+    fields = ("at", "event", "detail")
+    readonly_fields = ("at", "event", "detail")
+    verbose_name_plural = _("timeline (latest first)")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, *_arguments: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Device)
+class DeviceAdmin(SuperuserOnly, Audited):
+    list_display = [
+        "sn",
+        "callsign",
+        "kind_name",
+        "model_name",
+        "online",
+        "reason",
+        "last_seen_at",
+        "workspace",
+        "gateway",
+    ]
+    list_filter = [
+        KindFilter,
+        "online",
+        "offline_reason",
+        ("workspace", admin.EmptyFieldListFilter),
+        "workspace__organization",
+    ]
+    list_select_related = ["workspace__organization", "gateway"]
+    search_fields = ["sn", "callsign"]
+    fieldsets = [
+        (None, {"fields": ["sn", "callsign", "kind_name", "model_name", "model_key", "thing_version"]}),
+        (_("Owner"), {"fields": ["workspace", "bound_at", "bound_with"]}),
+        (_("Connection"), {"fields": ["online", "reason", "last_seen_at", "gateway", "channel_index", "created_at"]}),
+    ]
+    readonly_fields = (
+        "sn", "kind_name", "model_name", "model_key", "thing_version", "workspace", "bound_at", "bound_with", "online",
+        "reason", "last_seen_at", "gateway", "channel_index", "created_at",
+    )  # fmt: skip
+    inlines = [TimelineInline]
+    action_form = ClaimForm
+    actions = ["claim", "release"]
+
+    def get_changelist(self, request: HttpRequest, **_options: Any) -> type[ChangeList]:
+        return DeviceChangeList
+
+    def has_add_permission(self, request: HttpRequest, *_arguments: Any) -> bool:
+        return False  # devices become known by their MQTT account or by connecting
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what nobody owns, on its own page; a device that speaks again becomes known again."""
+        return obj is not None and obj.workspace_id is None and super().has_delete_permission(request, obj)
+
+    @admin.display(description=_("kind"), ordering="domain")
+    def kind_name(self, device: Device) -> str:
+        labels = {
+            "aircraft": _("aircraft"),
+            "payload": _("payload"),
+            "controller": _("controller"),
+            "dock": _("dock"),
+            "unknown": _("unknown"),
+        }
+        return str(labels[device.kind])
+
+    @admin.display(description=_("model"), ordering="type")
+    def model_name(self, device: Device) -> str:
+        return device.model_name or NOTHING
+
+    @admin.display(description=_("offline because"), ordering="offline_reason")
+    def reason(self, device: Device) -> str:
+        return device.get_offline_reason_display() or NOTHING
+
+    @admin.action(description=_("Let unclaimed devices join the workspace chosen here"), permissions=["change"])
+    def claim(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+        workspace = Workspace.objects.unscoped().filter(pk=request.POST.get("workspace") or 0).first()
+        if workspace is None:
+            self.message_user(request, gettext("Choose a workspace beside the action."), messages.ERROR)
+            return
+        sns = list(queryset.filter(workspace=None).values_list("sn", flat=True))
+        try:
+            ownership.claim(sns=sns, workspace=workspace, user=acting_user(request))
+        except ownership.OwnedElsewhere as error:
+            text = gettext("Nothing was changed. These belong to another organization: %(sns)s")
+            self.message_user(request, text % {"sns": error}, messages.ERROR)
+            return
+        text = ngettext("%(count)d device joined %(workspace)s.", "%(count)d devices joined %(workspace)s.", len(sns))
+        self.message_user(request, text % {"count": len(sns), "workspace": workspace}, messages.SUCCESS)
+
+    @admin.action(description=_("Release from the workspace"), permissions=["change"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
+        devices = list(queryset.filter(workspace__isnull=False))
+        for device in devices:
+            ownership.release(device=device, user=acting_user(request))
+        text = ngettext("%(count)d device was released.", "%(count)d devices were released.", len(devices))
+        self.message_user(request, text % {"count": len(devices)}, messages.SUCCESS)

@@ -1,0 +1,1 @@
+"""HTTP API of devices, as DJI's contract has it."""

@@ -1,0 +1,119 @@
+"""Devices of a workspace: list, one, bound, rename, unbind, and the topology that Pilot asks for."""
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from cloudapi.dji import pagination
+from cloudapi.dji.envelope import BusinessError
+from devices import live, ownership
+from devices.api import shapes
+from devices.models import Device
+from devices.models.device import DeviceQuerySet
+from workspaces import audit
+from workspaces.api.auth import require_role, token_of, workspace_of
+from workspaces.api.schemas import PAGE
+from workspaces.models import Role, Workspace
+
+CONTROLLER, DOCK = 2, 3
+
+
+class RenameSchema(serializers.Serializer[object]):
+    nickname = serializers.CharField(max_length=100)
+
+
+class Gateways(APIView):
+    @extend_schema(responses={200: list})
+    def get(self, request: Request, workspace_id: str) -> Response:
+        """All gateways of the workspace with their aircraft; an array, not a page."""
+        workspace = workspace_of(request, workspace_id)
+        behind = _behind(workspace)
+        gateways = _rows(workspace).filter(domain__in=(CONTROLLER, DOCK))
+        return Response([shapes.device(gateway, behind.get(gateway.pk, ())) for gateway in gateways])
+
+
+class BoundDevices(APIView):
+    @extend_schema(parameters=PAGE, responses={200: dict})
+    def get(self, request: Request, workspace_id: str) -> Response:
+        """The devices of the workspace, a page at a time, of one domain if asked; docks with their aircraft."""
+        workspace = workspace_of(request, workspace_id)
+        rows = _rows(workspace)
+        domain = request.query_params.get("domain", "")
+        if domain.isascii() and domain.isdigit() and len(domain) < 4:
+            rows = rows.filter(domain=int(domain))
+        devices, page = pagination.page(request, rows)
+        behind = _behind(workspace)
+        return Response({"list": [shapes.device(row, behind.get(row.pk, ())) for row in devices], "pagination": page})
+
+
+class OneDevice(APIView):
+    @extend_schema(responses={200: dict})
+    def get(self, request: Request, workspace_id: str, sn: str) -> Response:
+        """One device of the workspace."""
+        workspace = workspace_of(request, workspace_id)
+        row = _device(workspace, sn)
+        return Response(shapes.device(row, _behind(workspace).get(row.pk, ())))
+
+    @extend_schema(request=RenameSchema, responses={200: str})
+    def put(self, request: Request, workspace_id: str, sn: str) -> Response:
+        """Rename a device. Only the nickname can be changed, whatever else the body holds."""
+        workspace = workspace_of(request, workspace_id)
+        require_role(request, Role.ADMIN, Role.OPERATOR)
+        asked = RenameSchema(data=request.data)
+        asked.is_valid(raise_exception=True)
+        row = _device(workspace, sn)
+        with transaction.atomic():
+            Device.objects.in_workspace(workspace).filter(pk=row.pk).update(callsign=asked.validated_data["nickname"])
+            audit.record("device.renamed", target=row.sn, workspace=workspace, user=token_of(request).user)
+            live.changed([row.sn])
+        return Response("")
+
+
+class UnbindDevice(APIView):
+    @extend_schema(responses={200: str})
+    def delete(self, request: Request, sn: str) -> Response:
+        """Release a device from the token's workspace; one that is not in it counts as released."""
+        workspace = workspace_of(request)
+        require_role(request, Role.ADMIN)
+        row = Device.objects.in_workspace(workspace).filter(sn=sn).first()
+        if row is not None:
+            ownership.release(device=row, user=token_of(request).user)
+        return Response("")
+
+
+class Topologies(APIView):
+    @extend_schema(responses={200: dict})
+    def get(self, request: Request, workspace_id: str) -> Response:
+        """Every gateway (`parents`) with its aircraft (`hosts`), docks and controllers alike."""
+        workspace = workspace_of(request, workspace_id)
+        behind = _behind(workspace)
+        gateways = _rows(workspace).filter(domain__in=(CONTROLLER, DOCK))
+        return Response(
+            {
+                "list": [
+                    {
+                        "hosts": [shapes.topo(aircraft) for aircraft in behind.get(gateway.pk, ())],
+                        "parents": [shapes.topo(gateway)],
+                    }
+                    for gateway in gateways
+                ]
+            }
+        )
+
+
+def _rows(workspace: Workspace) -> DeviceQuerySet:
+    return Device.objects.in_workspace(workspace).select_related("workspace", "gateway").order_by("sn")
+
+
+def _behind(workspace: Workspace) -> dict[int, list[Device]]:
+    return shapes.by_gateway(_rows(workspace).filter(gateway__isnull=False))
+
+
+def _device(workspace: Workspace, sn: str) -> Device:
+    row = _rows(workspace).filter(sn=sn).first()
+    if row is None:
+        raise BusinessError("device not found.")
+    return row

@@ -1,0 +1,197 @@
+"""Binding: devices join the workspace of a bind code. Protocol: "Organization management" of the dock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from devices import live, ownership, products
+from devices.models import Device
+from workspaces import audit, bind_throttle
+from workspaces.models import BindCode, Organization
+from workspaces.models.bind_code import hash_code
+
+NO_ACCOUNTS: Mapping[str, int] = MappingProxyType({})
+
+
+class CodeRefused(Exception):
+    """The code does not let this gateway in. Deliberately without a reason: guessers must not learn one."""
+
+
+class BoundElsewhere(Exception):
+    """Devices belong to another organization: `sns`."""
+
+    def __init__(self, sns: set[str]) -> None:
+        super().__init__(", ".join(sorted(sns)))
+        self.sns = sns
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A device as a bind request names it."""
+
+    sn: str
+    callsign: str = ""
+    model_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a gateway says: a code, and the organization it belongs to. Both are claims to verify."""
+
+    gateway_sn: str
+    organization: Organization  # by our tables, not by the message
+    code: str
+    organization_id: str
+
+
+def look_up(claim: Claim) -> BindCode:
+    """The code, if the gateway may bind with it. Raises CodeRefused, and counts the wrong code.
+
+    A gateway that joined with this code may still ask with it when it is used up or expired: docks repeat the whole
+    sequence when they restart (device facts, B6).
+    """
+    now = timezone.now()
+    if bind_throttle.is_locked(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now):
+        raise CodeRefused
+    code = _find(claim)
+    if code is None:
+        _refuse(claim, now)
+        raise CodeRefused
+    own = _joined_with(claim, code)
+    if not (code.is_usable(now) or (own and code.revoked_at is None)):
+        if not own:  # who was let in by the code is not guessing
+            _refuse(claim, now)
+        raise CodeRefused
+    return code
+
+
+def bind(claim: Claim, candidates: Sequence[Candidate], *, accounts: Mapping[str, int] = NO_ACCOUNTS) -> BindCode:
+    """Let all candidates join the code's workspace, or none of them. Must run in a transaction.
+
+    `accounts`: SN → organization (pk) of its broker account. Who has one is a gateway and has an owner, bound or not.
+    Raises CodeRefused (a wrong code is counted) or BoundElsewhere (nothing is counted, the code is not used up).
+    """
+    now = timezone.now()
+    if bind_throttle.is_locked(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now):
+        raise CodeRefused
+    try:
+        with transaction.atomic():
+            return _bind(claim, candidates, accounts, now)
+    except _WrongCode:
+        _refuse(claim, now)
+        raise CodeRefused from None
+
+
+class _WrongCode(Exception):
+    pass
+
+
+def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, int], now: datetime) -> BindCode:
+    code = _find(claim)
+    if code is None:
+        raise _WrongCode
+    devices = _lock(claim, candidates)
+    gateway = devices[claim.gateway_sn]
+    named = [devices[candidate.sn] for candidate in candidates]
+    own = gateway.bound_with_id == code.pk and gateway.workspace_id == code.workspace_id
+    holds = all(device.workspace_id == code.workspace_id for device in [gateway, *named])
+    if not (code.is_usable(now) or (own and (holds or code.revoked_at is None))):
+        raise _WrongCode
+    foreign = {device.sn for device in [gateway, *named] if _is_foreign(device, claim, accounts)}
+    if foreign:
+        raise BoundElsewhere(foreign)
+    if _names_another_gateway(claim, candidates, devices, accounts):
+        raise CodeRefused
+    if gateway.workspace_id != code.workspace_id:
+        _use_up(code)
+    for candidate in candidates:
+        _describe(devices[candidate.sn], candidate)
+    _join(claim, code, [gateway, *named, *_unowned_sub_devices(gateway)])
+    # Also for a gateway that was there before: it repeats the sequence with the code that it was given last.
+    Device.objects.unscoped().filter(pk=gateway.pk).update(bound_with=code)
+    return code
+
+
+def _is_foreign(device: Device, claim: Claim, accounts: Mapping[str, int]) -> bool:
+    owners = {accounts.get(device.sn), device.workspace.organization_id if device.workspace is not None else None}
+    return not owners <= {None, claim.organization.pk}
+
+
+def _find(claim: Claim) -> BindCode | None:
+    code = (
+        BindCode.objects.unscoped()
+        .select_for_update(of=("self",))
+        .select_related("workspace__organization")
+        .filter(code_hash=hash_code(claim.code), workspace__organization=claim.organization)
+        .first()
+    )
+    return code if code is not None and claim.organization.organization_id == claim.organization_id.strip() else None
+
+
+def _joined_with(claim: Claim, code: BindCode) -> bool:
+    return (
+        Device.objects.unscoped().filter(sn=claim.gateway_sn, bound_with=code, workspace_id=code.workspace_id).exists()
+    )
+
+
+def _refuse(claim: Claim, now: datetime) -> None:
+    bind_throttle.record_wrong_code(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now)
+
+
+def _lock(claim: Claim, candidates: Sequence[Candidate]) -> dict[str, Device]:
+    sns = sorted({claim.gateway_sn, *(candidate.sn for candidate in candidates)})
+    Device.objects.bulk_create([Device(sn=sn) for sn in sns], ignore_conflicts=True)
+    return {device.sn: device for device in ownership.lock(sns)}
+
+
+def _names_another_gateway(
+    claim: Claim, candidates: Sequence[Candidate], devices: dict[str, Device], accounts: Mapping[str, int]
+) -> bool:
+    """A dock binds itself and its aircraft. One that names another dock or controller would take that one along."""
+    gateways = ("dock", "controller")
+    for candidate in candidates:
+        claimed = products.parse_model_key(candidate.model_key)
+        kinds = {devices[candidate.sn].kind, products.kind(claimed[0]) if claimed else "unknown"}
+        if candidate.sn != claim.gateway_sn and (candidate.sn in accounts or kinds.intersection(gateways)):
+            return True
+    return False
+
+
+def _use_up(code: BindCode) -> None:
+    used = BindCode.objects.unscoped().filter(pk=code.pk, used_docks__lt=F("max_docks"))
+    if not used.update(used_docks=F("used_docks") + 1):
+        raise CodeRefused  # the row is locked, so this only guards against a caller without a transaction
+
+
+def _describe(device: Device, candidate: Candidate) -> None:
+    product = products.parse_model_key(candidate.model_key)
+    if product is not None:
+        device.domain, device.type, device.sub_type = product
+    if candidate.callsign:
+        device.callsign = candidate.callsign
+    device.save(update_fields=["domain", "type", "sub_type", "callsign"])
+
+
+def _unowned_sub_devices(gateway: Device) -> list[Device]:
+    return list(gateway.sub_devices.select_for_update().filter(workspace__isnull=True).order_by("sn"))
+
+
+def _join(claim: Claim, code: BindCode, devices: Sequence[Device]) -> None:
+    for device in dict.fromkeys(devices):
+        if device.workspace_id == code.workspace_id:
+            continue
+        ownership.join(device, code.workspace)
+        Device.objects.unscoped().filter(pk=device.pk).update(bound_with=code)
+        audit.record(
+            "device.bound",
+            target=device.sn,
+            workspace=code.workspace,
+            gateway_sn=claim.gateway_sn,
+            bind_code=str(code),
+        )
+    live.changed([device.sn for device in devices])

@@ -1,0 +1,87 @@
+"""The worker's memory of which device belongs where, so that telemetry needs no query per message."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from devices.models import Device
+
+log = logging.getLogger(__name__)
+
+#: An SN that we do not know is looked up again after this many seconds; until then its telemetry is dropped.
+UNKNOWN_FOR = 10.0
+MAX_UNKNOWN = 10_000
+DOCK = 3
+_COLUMNS = ("sn", "workspace__workspace_id", "online", "domain")
+
+
+@dataclass(slots=True)
+class Entry:
+    """sent: key → hash of the value that browsers got last, so that they get only what changed."""
+
+    workspace_id: UUID | None
+    online: bool
+    sent: dict[str, int] = field(default_factory=dict)
+
+
+class Directory:
+    """Thread-safe by replacing entries; `load` and `look_up` query the database, the rest never does."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        #: SNs of docks, for who follows them (LiveBuffer).
+        self.docks: set[str] = set()
+        self._unknown: dict[str, float] = {}
+        self._wanted: set[str] = set()
+        self._lock = threading.Lock()
+
+    def get(self, sn: str) -> Entry | None:
+        return self._entries.get(sn)
+
+    def is_unknown(self, sn: str) -> bool:
+        """True if the SN was looked up a moment ago and nobody knows it."""
+        return time.monotonic() - self._unknown.get(sn, float("-inf")) < UNKNOWN_FOR
+
+    def want(self, sns: Iterable[str]) -> None:
+        """Ask for these to be looked up (again) by the next `look_up`."""
+        with self._lock:
+            self._wanted.update(sns)
+
+    def online(self) -> list[str]:
+        return [sn for sn, entry in list(self._entries.items()) if entry.online]
+
+    def load(self) -> None:
+        """Read all devices."""
+        self._store(Device.objects.unscoped().values_list(*_COLUMNS).iterator())
+
+    def look_up(self) -> None:
+        """Read the devices that were asked for, a few hundred at a time."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, set()
+        sns = sorted(wanted)
+        for start in range(0, len(sns), 500):
+            batch = sns[start : start + 500]
+            rows = Device.objects.unscoped().filter(sn__in=batch)
+            found = self._store(rows.values_list(*_COLUMNS))
+            self._forget(set(batch) - found)
+
+    def _store(self, rows: Iterable[tuple[str, UUID | None, bool, int | None]]) -> set[str]:
+        found = set()
+        for sn, workspace_id, online, domain in rows:
+            known = self._entries.get(sn)
+            same_browsers = known is not None and known.workspace_id == workspace_id
+            self._entries[sn] = Entry(workspace_id, online, known.sent if known and same_browsers else {})
+            self._unknown.pop(sn, None)
+            (self.docks.add if domain == DOCK else self.docks.discard)(sn)
+            found.add(sn)
+        return found
+
+    def _forget(self, sns: set[str]) -> None:
+        if len(self._unknown) + len(sns) > MAX_UNKNOWN:
+            self._unknown.clear()
+        for sn in sns:
+            self._entries.pop(sn, None)
+            self._unknown[sn] = time.monotonic()

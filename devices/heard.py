@@ -1,0 +1,56 @@
+"""When each device was last heard: one sorted set in Valkey, SN → our clock in ms.
+
+It holds the devices whose silence is being timed; once a device is offline its row keeps the moment.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from cloudapi.valkey import after_commit as after_commit_in_valkey
+from cloudapi.valkey import client, text
+
+KEY = "cloudapi:heard"
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)
+
+
+def note(last_heard: Mapping[str, int]) -> None:
+    """Note signs of life. Never takes a moment back."""
+    if last_heard:
+        client().zadd(KEY, dict(last_heard), gt=True)
+
+
+def after_commit(sns: Iterable[str], at: int) -> None:
+    """Note a sign of life once the transaction is committed."""
+    last_heard = dict.fromkeys(sns, at)
+    after_commit_in_valkey(lambda: note(last_heard))
+
+
+def last_seen(sns: Sequence[str]) -> dict[str, int]:
+    """SN → ms, for those that are being timed. Raises redis.RedisError when Valkey does not answer."""
+    scores = client().zmscore(KEY, list(sns)) if sns else []
+    return {sn: int(score) for sn, score in zip(sns, scores, strict=True) if score is not None}
+
+
+def silent_since(deadline: int, *, limit: int) -> list[str]:
+    """SNs that were last heard at `deadline` (ms) or before, longest first."""
+    found = client().zrange(KEY, "-inf", deadline, byscore=True, offset=0, num=limit)
+    return [text(sn) for sn in found]
+
+
+def forget(sns: Iterable[str], deadline: int) -> None:
+    """Stop timing those that are still silent."""
+    silent = [sn for sn, seen in last_seen(list(sns)).items() if seen <= deadline]
+    if silent:
+        client().zrem(KEY, *silent)

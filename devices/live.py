@@ -1,0 +1,129 @@
+"""What reaches a browser, and when.
+
+Live values are kept in Valkey, one hash per device: top-level OSD/state key → its newest raw JSON. Frames go to the
+group of the device's workspace through the channel layer; this module is the only sender. A frame is ready-made JSON
+text, since browsers get what is sent here unless several have to be merged:
+
+    {"type": "snapshot" | "delta", "at": ms, "devices": [{sn, kind, model, model_key, callsign, gateway_sn, online,
+     offline_reason, last_seen_at, values: {…}}, {sn, removed: true}, …]}
+
+A delta holds `sn` and what changed.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from channels.layers import get_channel_layer
+
+from cloudapi.valkey import after_commit, client
+from devices import heard
+from devices.models import Device
+from workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+
+VALUES_KEY = "cloudapi:live:{sn}"
+#: Changed rows are announced here, so that the worker's directory follows.
+CHANGED_CHANNEL = "cloudapi:changed"
+_encode = msgspec.json.Encoder().encode
+
+
+def group_name(workspace_id: UUID) -> str:
+    """The channel-layer group of a workspace; made from our own row, never from the text of a URL."""
+    return f"workspace.{workspace_id.hex}"
+
+
+def fragments_group_name(workspace_id: UUID) -> str:
+    """The group that gets the messages of the workspace's docks as they came; see `devices.dji_frames`."""
+    return f"{group_name(workspace_id)}.fragments"
+
+
+def frame(kind: str, at: int, devices: Sequence[Mapping[str, Any]]) -> str:
+    return _encode({"type": kind, "at": at, "devices": devices}).decode()
+
+
+@cache
+def _layer() -> Any:
+    return get_channel_layer()
+
+
+def publication(group: str, text: str) -> tuple[str, bytes]:
+    """Channel and message that deliver a frame to a group by a plain PUBLISH.
+
+    This is the wire format of channels_redis' pub/sub layer (its version is pinned, a test sends through it): a
+    PUBLISH in a pipeline costs a thousandth of `async_to_sync(group_send)`, which makes an event loop per call.
+    """
+    message = _layer().serialize({"type": "live.frame", "text": text})
+    return f"asgi__group__{group}", message
+
+
+def changed(sns: Iterable[str]) -> None:
+    """Rows of these devices change in this transaction: after commit tell the browsers and the worker."""
+    announced = tuple(dict.fromkeys(sns))
+    after_commit(lambda: _announce(announced))
+
+
+def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:
+    """These devices leave the workspace in this transaction: after commit tell its browsers."""
+    devices = [{"sn": sn, "removed": True} for sn in sns]
+    after_commit(lambda: _send(workspace_id, devices))
+
+
+def _announce(sns: Sequence[str]) -> None:
+    rows = Device.objects.unscoped().filter(sn__in=sns, workspace__isnull=False).select_related("workspace", "gateway")
+    by_workspace: dict[UUID, list[Device]] = {}
+    for device in rows:
+        if device.workspace is not None:
+            by_workspace.setdefault(device.workspace.workspace_id, []).append(device)
+    for workspace_id, devices in by_workspace.items():
+        _send(workspace_id, describe(devices, with_values=False))
+    client().publish(CHANGED_CHANNEL, " ".join(sns))
+
+
+def _send(workspace_id: UUID, devices: Sequence[Mapping[str, Any]]) -> None:
+    client().publish(*publication(group_name(workspace_id), frame("delta", heard.now_ms(), devices)))
+
+
+def snapshot(workspace: Workspace) -> str:
+    """The frame with all devices of a workspace. Raises what the database and Valkey raise."""
+    rows = Device.objects.in_workspace(workspace).select_related("gateway")
+    return frame("snapshot", heard.now_ms(), describe(list(rows), with_values=True))
+
+
+def describe(devices: Sequence[Device], *, with_values: bool) -> list[dict[str, Any]]:
+    """Devices as frames show them. A gateway of another workspace is not named."""
+    last_seen = heard.last_seen([device.sn for device in devices])
+    described: list[dict[str, Any]] = [
+        {
+            "sn": device.sn,
+            "kind": device.kind,
+            "model": device.model_name,
+            "model_key": device.model_key,
+            "callsign": device.callsign,
+            "gateway_sn": _visible_gateway(device),
+            "online": device.online,
+            "offline_reason": device.offline_reason,
+            "last_seen_at": last_seen.get(device.sn, heard.milliseconds(device.last_seen_at)),
+        }
+        for device in devices
+    ]
+    if with_values:
+        for entry, values in zip(described, _values([device.sn for device in devices]), strict=True):
+            entry["values"] = values
+    return described
+
+
+def _visible_gateway(device: Device) -> str | None:
+    gateway = device.gateway
+    return gateway.sn if gateway is not None and gateway.workspace_id == device.workspace_id else None
+
+
+def _values(sns: Sequence[str]) -> list[dict[str, msgspec.Raw]]:
+    pipeline = client().pipeline(transaction=False)
+    for sn in sns:
+        pipeline.hgetall(VALUES_KEY.format(sn=sn))
+    return [{key.decode(): msgspec.Raw(raw) for key, raw in found.items()} for found in pipeline.execute()]

@@ -1,0 +1,6 @@
+"""What: gateways and the sub-devices behind them."""
+
+from devices.models.device import Device, OfflineReason
+from devices.models.timeline import TimelineEntry
+
+__all__ = ["Device", "OfflineReason", "TimelineEntry"]

@@ -1,0 +1,80 @@
+"""Who owns a device: binding by code, claiming and releasing by people."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from devices import live, timeline
+from devices.models import Device, OfflineReason
+from workspaces import audit
+from workspaces.models import User, Workspace
+
+
+class OwnedElsewhere(ValueError):
+    """A device belongs to another organization, which has to release it first."""
+
+
+@transaction.atomic
+def claim(*, sns: Sequence[str], workspace: Workspace, user: User | None = None) -> list[Device]:
+    """Let devices join a workspace by a person's decision, without a bind code; unknown SNs are created.
+
+    Raises OwnedElsewhere, and then nothing changes.
+    """
+    Device.objects.bulk_create([Device(sn=sn) for sn in sns], ignore_conflicts=True)
+    devices = lock(sns)
+    foreign = [
+        device.sn
+        for device in devices
+        if device.workspace is not None and device.workspace.organization_id != workspace.organization_id
+    ]
+    if foreign:
+        raise OwnedElsewhere(", ".join(foreign))
+    joining = [device for device in devices if device.workspace_id != workspace.pk]
+    for device in joining:
+        join(device, workspace)
+        audit.record("device.claimed", target=device.sn, workspace=workspace, user=user)
+    return devices
+
+
+@transaction.atomic
+def release(*, device: Device, user: User | None = None) -> None:
+    """Take a device out of its workspace. It stays known, unclaimed, and has to bind again."""
+    workspace = lock([device.sn])[0].workspace
+    if workspace is None:
+        return
+    Device.objects.unscoped().filter(pk=device.pk).update(
+        workspace=None,
+        bound_at=None,
+        bound_with=None,
+        online=False,
+        offline_reason=OfflineReason.RELEASED,
+    )
+    timeline.note([device], "released", timezone.now(), detail=str(workspace))
+    audit.record("device.released", target=device.sn, workspace=workspace, user=user)
+    live.removed_from(workspace.workspace_id, [device.sn])
+    live.changed([device.sn])
+
+
+def join(device: Device, workspace: Workspace) -> None:
+    """Make a locked device a member of the workspace; it leaves the one it was in. Saves, and pushes after commit."""
+    previous = device.workspace
+    device.workspace = workspace
+    device.bound_at = timezone.now()
+    device.save(update_fields=["workspace", "bound_at"])
+    timeline.note([device], "joined_workspace", device.bound_at, detail=str(workspace))
+    if previous is not None:
+        live.removed_from(previous.workspace_id, [device.sn])
+    live.changed([device.sn])
+
+
+def lock(sns: Sequence[str]) -> list[Device]:
+    """The rows of these devices, locked until the transaction ends. Always in SN order, so that two never wait for
+    each other in a circle."""
+    return list(
+        Device.objects.unscoped()
+        .filter(sn__in=sns)
+        .select_for_update(of=("self",))
+        .select_related("workspace__organization")
+        .order_by("sn")
+    )

@@ -1,0 +1,13 @@
+"""WebSocket URLs."""
+
+from django.urls import path, re_path
+
+from devices.consumers import WorkspaceConsumer
+from devices.dji_socket import DjiConsumer
+from workspaces.socket_access import own_pages_only
+
+websocket_urlpatterns = [
+    path("ws/workspaces/<uuid:workspace_id>/", own_pages_only(WorkspaceConsumer.as_asgi())),
+    # By token only, which a page of another site cannot have: web clients of the Cloud API run on other origins.
+    re_path(r"^/*api/v1/ws/?$", DjiConsumer.as_asgi()),
+]

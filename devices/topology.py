@@ -1,0 +1,165 @@
+"""What a topology update does. Protocol: "Device topology update" (`update_topo`).
+
+A gateway says which sub-devices are connected to it now. Applying it again, late or out of order must end in the same
+state as applying the newest one alone, whichever process does it.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from devices import heard, live, ownership, presence, products, timeline
+from devices.models import Device, OfflineReason
+
+#: A gateway has one aircraft, two at most; a message with more than this is an attack or a bug.
+MAX_SUB_DEVICES = 64
+_GATEWAYS = ("dock", "controller")
+
+
+class TopologyRefused(Exception):
+    """The gateway may not say this; nothing was changed. `str()` says why, for the audit trail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """`domain`, `type`, `sub_type` and thing model version; None where the device left it out."""
+
+    domain: int | None = None
+    type: int | None = None
+    sub_type: int | None = None
+    thing_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubDevice:
+    sn: str
+    product: Product = Product()
+    channel_index: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """One topology update.
+
+    timestamp: the gateway's clock in ms, None if it sent none. received_at: our clock in ms.
+    """
+
+    gateway_sn: str
+    product: Product
+    sub_devices: Sequence[SubDevice]
+    timestamp: int | None
+    received_at: int
+
+    @property
+    def sent_at(self) -> int:
+        """A clock that runs ahead must not shut out what the gateway says after it was set right."""
+        return min(self.timestamp or self.received_at, self.received_at)
+
+
+@transaction.atomic
+def apply(topology: Topology, *, organization_pk: int | None, gateways: Collection[str] = ()) -> bool:
+    """Store a topology update if it is newer than what is stored; True if it was.
+
+    `organization_pk` is the tenant of the gateway's broker account, for a gateway that is not bound yet. `gateways` are
+    SNs among the sub-devices that have a broker account, so are gateways although their model may not be known yet.
+    Raises TopologyRefused.
+    """
+    _check(topology, gateways)
+    present = {sub.sn: sub for sub in topology.sub_devices}
+    Device.objects.bulk_create([Device(sn=sn) for sn in (topology.gateway_sn, *present)], ignore_conflicts=True)
+    gateway, devices = _lock(topology, present)
+    _check_owners(gateway, [devices[sn] for sn in present], organization_pk)
+    if not _claim_newest(topology):
+        return False
+    at = heard.moment(topology.received_at)
+    _describe(gateway, topology.product)
+    coming = [gateway]
+    for sn, sub in present.items():
+        if _attach(devices[sn], sub, gateway, topology.received_at, at):
+            coming.append(devices[sn])
+    _detach(
+        [device for device in devices.values() if device.sn not in present and device != gateway], gateway, topology, at
+    )
+    presence.came_online(coming, at=at)
+    heard.after_commit([device.sn for device in coming], topology.received_at)
+    live.changed([gateway.sn, *devices])
+    return True
+
+
+def _check(topology: Topology, gateways: Collection[str]) -> None:
+    sns = [sub.sn for sub in topology.sub_devices]
+    if len(sns) > MAX_SUB_DEVICES:
+        raise TopologyRefused(f"{len(sns)} sub-devices, more than {MAX_SUB_DEVICES}")
+    if topology.gateway_sn in sns:
+        raise TopologyRefused("the gateway names itself as its sub-device")
+    for sub in topology.sub_devices:
+        if sub.sn in gateways or products.kind(sub.product.domain) in _GATEWAYS:
+            raise TopologyRefused(f"{sub.sn} is a gateway itself")
+
+
+def _lock(topology: Topology, present: Iterable[str]) -> tuple[Device, dict[str, Device]]:
+    """The gateway, and every device that it names now or named before, locked."""
+    before = Device.objects.unscoped().filter(gateway__sn=topology.gateway_sn).values_list("sn", flat=True)
+    rows = {device.sn: device for device in ownership.lock([topology.gateway_sn, *present, *before])}
+    return rows.pop(topology.gateway_sn), rows
+
+
+def _check_owners(gateway: Device, named: Iterable[Device], organization_pk: int | None) -> None:
+    tenant = gateway.workspace.organization_id if gateway.workspace is not None else organization_pk
+    for device in named:
+        if device.workspace is not None and device.workspace.organization_id != tenant:
+            raise TopologyRefused(f"{device.sn} belongs to another organization")
+        if device.kind in _GATEWAYS:
+            raise TopologyRefused(f"{device.sn} is a gateway itself")
+
+
+def _claim_newest(topology: Topology) -> bool:
+    """One conditional UPDATE decides, so that of several processes only one with the newest message goes on."""
+    sent_at = topology.sent_at
+    older = Q(topology_timestamp__isnull=True) | Q(topology_timestamp__lt=sent_at)
+    same_but_later = Q(topology_timestamp=sent_at, topology_received_at__lte=topology.received_at)
+    return bool(
+        Device.objects.unscoped()
+        .filter(older | same_but_later, sn=topology.gateway_sn)
+        .update(topology_timestamp=sent_at, topology_received_at=topology.received_at)
+    )
+
+
+def _describe(device: Device, product: Product) -> None:
+    """Keep what is known where the message leaves it out."""
+    for field in ("domain", "type", "sub_type"):
+        value = getattr(product, field)
+        if value is not None:
+            setattr(device, field, value)
+    device.thing_version = product.thing_version or device.thing_version
+    device.save(update_fields=["domain", "type", "sub_type", "thing_version"])
+
+
+def _attach(device: Device, sub: SubDevice, gateway: Device, received_at: int, at: datetime) -> bool:
+    """Put a sub-device behind the gateway, unless another gateway has named it since; True if it is there now."""
+    if device.gateway_id != gateway.pk and (device.topology_received_at or 0) > received_at:
+        return False
+    if device.gateway_id not in (None, gateway.pk):
+        timeline.note([device], "moved_to_gateway", at, detail=gateway.sn)
+    device.gateway = gateway
+    device.channel_index = sub.channel_index
+    device.topology_received_at = received_at
+    device.save(update_fields=["gateway", "channel_index", "topology_received_at"])
+    _describe(device, sub.product)
+    if device.workspace is None and gateway.workspace is not None:
+        ownership.join(device, gateway.workspace)
+    return True
+
+
+def _detach(gone: Sequence[Device], gateway: Device, topology: Topology, at: datetime) -> None:
+    """Take sub-devices away from the gateway. When they were named stays: what another gateway said in between but
+    comes in later still counts."""
+    leaving = [device for device in gone if (device.topology_received_at or 0) <= topology.received_at]
+    for device in leaving:
+        device.gateway = None
+        device.channel_index = ""
+        device.save(update_fields=["gateway", "channel_index"])
+    presence.went_offline(leaving, OfflineReason.LEFT_GATEWAY, at=at, detail=gateway.sn)

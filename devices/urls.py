@@ -1,0 +1,7 @@
+from django.urls import path
+
+from devices import views
+
+urlpatterns = [
+    path("workspaces/<uuid:workspace_id>/", views.workspace_console, name="workspace"),
+]

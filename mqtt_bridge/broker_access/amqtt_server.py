@@ -1,0 +1,91 @@
+"""amqtt as this platform runs it. It speaks MQTT 3.1.1 only, keeps its sessions in memory, and is for trying out.
+
+amqtt 0.12 loses messages in three ways that matter even then; what is overridden here mends them. A fourth weakness
+stays: it looks a client id up before it checks the password, so anybody who reaches it can end another's connection.
+"""
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from amqtt.broker import Broker, RetainedApplicationMessage
+from amqtt.session import Session
+
+_ACCOUNTS = "mqtt_bridge.broker_access.amqtt_plugin.AccountsPlugin"
+
+
+class _Subscriptions(dict[str, Any]):
+    """amqtt asks the plugin about each receiver while it iterates over this; a subscription made meanwhile would end
+    the iteration with an error, and the message would be lost for the other receivers."""
+
+    def items(self) -> Any:
+        return list(super().items())
+
+
+class _Delivery:
+    """Delivers to a persistent session until the message is acknowledged, on whichever connection the session has.
+
+    amqtt forgets a message that was under way when the connection ended, or that was not acknowledged in 5 seconds.
+    """
+
+    def __init__(self, broker: "PlatformBroker", session: Session) -> None:
+        self.broker = broker
+        self.session = session
+
+    async def mqtt_publish(self, topic: str, data: bytes, qos: int, retain: bool) -> None:
+        keep = qos > 0 and not self.session.clean_session
+        while (handler := self.broker.connection_of(self.session)) is not None:
+            try:
+                await handler.mqtt_publish(topic, data, qos, retain=retain)
+            except (Exception, asyncio.CancelledError):  # amqtt cancels its own waiting when the connection ends
+                if not keep or self.broker.is_closing:
+                    raise
+                # The broker may notice only now that this connection has ended.
+                await asyncio.sleep(0.1)
+            else:
+                return
+        if keep:
+            self.session.retained_messages.put_nowait(RetainedApplicationMessage(None, topic, data, qos))
+
+
+class PlatformBroker(Broker):
+    def __init__(self, *, host: str, port: int) -> None:
+        listener = {"type": "tcp", "bind": f"{host}:{port}"}
+        super().__init__({"listeners": {"default": listener}, "plugins": {_ACCOUNTS: {}}})
+        self._subscriptions = _Subscriptions()
+        self.is_closing = False
+
+    async def shutdown(self) -> None:
+        self.is_closing = True
+        await super().shutdown()
+
+    def connection_of(self, session: Session) -> Any:
+        """The handler of the session's connection, None while it has none."""
+        return super()._get_handler(session) if session.transitions.state == "connected" else None
+
+    def _get_handler(self, session: Session) -> Any:
+        return _Delivery(self, session)
+
+    async def _publish_session_retained_messages(self, session: Session) -> None:
+        """Deliver what arrived while a persistent session was away.
+
+        amqtt marks these messages as retained, which the standard forbids, and which receivers have to drop.
+        """
+        while not session.retained_messages.empty():
+            message = session.retained_messages.get_nowait()
+            delivery = _Delivery(self, session).mqtt_publish(message.topic, message.data, message.qos, retain=False)
+            self._tasks_queue.append(asyncio.ensure_future(delivery))
+
+
+async def run(*, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises amqtt's BrokerError when the address cannot be bound."""
+    logging.getLogger("amqtt").setLevel(logging.WARNING)
+    logging.getLogger("transitions").setLevel(logging.WARNING)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    broker = PlatformBroker(host=host, port=port)
+    await broker.start()
+    await stop.wait()
+    await broker.shutdown()

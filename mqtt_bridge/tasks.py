@@ -1,0 +1,66 @@
+"""Requests and topology updates as Celery tasks: at least once, any order, answered in every case."""
+
+import logging
+
+from celery import Task, shared_task
+from celery.exceptions import Retry
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from devices import heard
+from mqtt_bridge import controllers, dispatch, ledger, publisher, topics
+from mqtt_bridge.broker_access import BrokerAccessError
+from mqtt_bridge.message import Message
+from mqtt_bridge.results import INTERNAL_ERROR
+from workspaces import bind_throttle, tokens
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait before each further try when the database does not answer. In sum they stay below what a dock waits
+#: (10 s by the simulators, B8), so that it hears of the failure.
+DATABASE_RETRIES = (0.5, 1.5, 3.0)
+
+
+@shared_task(bind=True, max_retries=None)
+def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
+    """Handle one message (`Message.to_json`) and publish its reply, after the commit."""
+    message = Message.from_json(text)
+    try:
+        data = dispatch.answer(message)
+    except (OperationalError, InterfaceError) as error:
+        if self.request.retries < len(DATABASE_RETRIES):
+            raise self.retry(exc=error, countdown=DATABASE_RETRIES[self.request.retries]) from error
+        log.error("%s of %s failed: the database does not answer", message.method, message.gateway_sn)
+        data = {"result": INTERNAL_ERROR}
+    except Retry:
+        raise
+    except Exception:
+        log.exception("%s of %s failed", message.method, message.gateway_sn)
+        data = {"result": INTERNAL_ERROR}
+    _publish(self, message, data)
+
+
+def _publish(task: Task, message: Message, data: dict[str, object]) -> None:  # type: ignore[type-arg]
+    """Publish the reply. If the broker does not take it, the whole task runs again: the ledger has the reply, and a
+    topology is applied to the same end."""
+    payload = message.reply(data, timestamp=heard.now_ms())
+    try:
+        publisher.publish(topics.reply(message.kind, message.gateway_sn), payload)
+    except publisher.NotPublished as error:
+        if task.request.retries < 20:
+            raise task.retry(exc=error, countdown=2) from error
+        log.error("The reply to %s of %s could not be published: %s", message.method, message.gateway_sn, error)
+
+
+@shared_task(autoretry_for=(OperationalError, BrokerAccessError), retry_backoff=1, retry_backoff_max=10, max_retries=5)
+def pin(username: str, client_id: str) -> None:
+    """An account whose controller was not known connected with this client id."""
+    controllers.pin(username=username, client_id=client_id)
+
+
+@shared_task
+def prune_ledger() -> None:
+    """Forget replies after a day, bind attempts that no rule looks at, and expired access tokens."""
+    ledger.prune(timezone.now())
+    bind_throttle.prune(timezone.now())
+    tokens.prune()

@@ -1,0 +1,150 @@
+"""The worker: two MQTT sessions in, live state and Celery tasks out."""
+
+import contextlib
+import json
+import logging
+import threading
+import time
+
+import redis
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.utils.crypto import salted_hmac
+
+from cloudapi.valkey import client
+from devices import live
+from devices.buffer import LiveBuffer
+from devices.directory import Directory
+from devices.ticker import Ticker
+from mqtt_bridge import controllers, notices, tasks, topics
+from mqtt_bridge.intake import Intake
+from mqtt_bridge.message import Message
+from mqtt_bridge.session import CredentialsRefused, Session
+
+log = logging.getLogger(__name__)
+
+ALIVE_KEY = "cloudapi:worker:alive"
+ALIVE_SECONDS = 10
+RELOAD_SECONDS = 60.0
+
+
+class Worker:
+    """Threads: one per MQTT session, one that ticks, one that keeps the directory. `run` blocks until `stop`."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._directory = Directory()
+        self._buffer = LiveBuffer(fragmented=self._directory.docks)
+        self._ticker = Ticker(self._buffer, self._directory)
+        self._intake = Intake(self._buffer, _queue)
+        name = _client_id()
+        self._sessions = [
+            Session(
+                f"{name}-requests",
+                (*topics.REQUEST_FILTERS, notices.FILTER),
+                self._take,
+                may_connect=_queue_answers,
+            ),
+            Session(f"{name}-telemetry", topics.TELEMETRY_FILTERS, self._take),
+        ]
+
+    def run(self) -> None:
+        """Work until `stop` is set. Raises CredentialsRefused."""
+        self._directory.load()
+        threads = [
+            threading.Thread(target=self._tick, name="tick", daemon=True),
+            threading.Thread(target=self._follow_directory, name="directory", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        for session in self._sessions:
+            session.start()
+        try:
+            self._watch(threads)
+        finally:
+            self.stop.set()
+            for session in self._sessions:
+                session.stop()
+            for thread in threads:
+                thread.join(timeout=10)
+            self._ticker.tick()
+
+    def _take(self, topic: str, payload: bytes, retained: bool) -> None:
+        if topic.startswith("$SYS/"):
+            _take_notice(payload)
+        else:
+            self._intake.take(topic, payload, retained=retained)
+
+    def _watch(self, threads: list[threading.Thread]) -> None:
+        reconnects = 0
+        while not self.stop.wait(1.0):
+            for session in self._sessions:
+                if session.refused:
+                    raise CredentialsRefused(session.refused)
+            if not all(
+                [*(thread.is_alive() for thread in threads), *(session.is_alive() for session in self._sessions)]
+            ):
+                raise RuntimeError("A thread of the worker ended; starting anew is safer than going on without it.")
+            now = sum(session.reconnects for session in self._sessions)
+            if now != reconnects:
+                reconnects = now
+                self._ticker.fresh_grace()
+            self._sign_of_life()
+
+    def _sign_of_life(self) -> None:
+        if not all(session.subscribed.is_set() for session in self._sessions):
+            return
+        state = {"at": int(time.time()), "counts": dict(self._intake.counts), "delivered": self._ticker.delivered}
+        with contextlib.suppress(redis.RedisError):
+            client().set(ALIVE_KEY, json.dumps(state), ex=ALIVE_SECONDS)
+
+    def _tick(self) -> None:
+        while not self.stop.wait(settings.LIVE_TICK_SECONDS):
+            self._ticker.tick()
+
+    def _follow_directory(self) -> None:
+        """Keep the directory as the tables say: by announcements, and whole once a minute for those that got lost."""
+        while not self.stop.is_set():
+            try:
+                close_old_connections()
+                self._directory.load()
+                self._look_up_for(RELOAD_SECONDS)
+            except (redis.RedisError, DatabaseError) as error:
+                log.warning("The directory of devices is not up to date: %s", error)
+                self.stop.wait(2.0)
+
+    def _look_up_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        with client().pubsub(ignore_subscribe_messages=True) as announcements:  # type: ignore[no-untyped-call]
+            announcements.subscribe(live.CHANGED_CHANNEL)
+            while time.monotonic() < until and not self.stop.is_set():
+                announced = announcements.get_message(timeout=0.1)
+                while announced is not None:
+                    self._directory.want(announced["data"].decode().split())
+                    announced = announcements.get_message(timeout=0)
+                self._directory.look_up()
+
+
+def _client_id() -> str:
+    """The name of our sessions at the broker. Nobody else may guess it: a client with the same name would end ours."""
+    suffix = salted_hmac("mqtt_bridge.client_id", settings.MQTT_CLIENT_ID, algorithm="sha256").hexdigest()[:16]
+    return f"{settings.MQTT_CLIENT_ID}-{suffix}"
+
+
+def _take_notice(payload: bytes) -> None:
+    notice = notices.connected(payload)
+    if notice is not None and notice.username.startswith(controllers.UNPINNED_PREFIX):
+        tasks.pin.apply_async((notice.username, notice.client_id), retry=False)
+
+
+def _queue(message: Message) -> None:
+    """Queue a task; raises when Valkey did not confirm it."""
+    tasks.handle.apply_async((message.to_json(),), retry=False)
+
+
+def _queue_answers() -> bool:
+    try:
+        return bool(client().ping())
+    except redis.RedisError:
+        return False

@@ -1,0 +1,16 @@
+// Why a device is in the state it is in, in a sentence, and what helps.
+
+import { age, clock, reason, t } from "./format.js";
+
+export function explanation(device, now) {
+  const seen = { age: age(device.last_seen_at, now), time: device.last_seen_at && clock(device.last_seen_at, now) };
+  if (device.online) return t("explain.online", seen);
+  const filling = { ...seen, reason: reason(device.offline_reason || "unknown") };
+  return device.last_seen_at === null ? t("explain.offline_unseen", filling) : t("explain.offline", filling);
+}
+
+export function hint(device) {
+  const key = `hint.${device.offline_reason}`;
+  const text = device.online ? key : t(key);
+  return text === key ? "" : text;
+}

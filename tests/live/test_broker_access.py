@@ -1,0 +1,283 @@
+"""Accounts and topic rules in real brokers: Mosquitto's dynamic security, and amqtt with our plugin."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from pytest_django import Settings
+
+from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
+from mqtt_bridge import broker_access, credentials
+from mqtt_bridge.broker_access import dynsec_file
+from mqtt_bridge.models import MqttCredential
+from tests.platform import CommandFailed, Platform
+from tests.processes import Child, wait_until
+from workspaces import services
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.live
+SERVER, SERVER_PASSWORD = "server", "server-of-the-tests"
+OWN, OTHER = "DOCK-1", "DOCK-2"
+
+
+class Device:
+    """A plain MQTT client that notes what happens to it."""
+
+    def __init__(self, port: int, username: str | None, password: str = "", **options: Any) -> None:
+        self.connections: list[str] = []
+        self.session_present = False
+        self.granted: list[bool] = []
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self.is_connected = False
+        options = {"client_id": username or "nobody", "protocol": mqtt.MQTTv311, **options}
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False, **options)
+        if username is not None:
+            self.client.username_pw_set(username, password)
+        self.client.on_connect = self._on_connect
+        self.client.on_disconnect = self._on_disconnect
+        self.client.on_subscribe = lambda _client, _data, _mid, reasons, _properties: self.granted.extend(
+            not reason.is_failure for reason in reasons
+        )
+        self.client.on_message = lambda _client, _data, message: self.messages.append(
+            (message.topic, bytes(message.payload), message.retain)
+        )
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        wait_until(lambda: bool(self.connections), "the broker answers the connection")
+
+    def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        self.session_present = flags.session_present
+        self.is_connected = not reason.is_failure
+        self.connections.append(str(reason))
+
+    def _on_disconnect(self, *_arguments: Any) -> None:
+        self.is_connected = False
+
+    def subscribe(self, *filters: str) -> list[bool]:
+        """Which of these the broker grants."""
+        before = len(self.granted)
+        self.client.subscribe([(topic_filter, 1) for topic_filter in filters])
+        wait_until(lambda: len(self.granted) == before + len(filters), "the broker answers the subscription")
+        return self.granted[before:]
+
+    def publish(self, *topics: str) -> None:
+        """Publishes one message to each, and waits until the broker has them."""
+        for topic in topics:
+            self.client.publish(topic, topic.encode(), qos=1).wait_for_publish(10)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+Connect = Callable[..., Device]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """`connect(port, username, password)`; all connections end with the test."""
+    made: list[Device] = []
+
+    def make(*arguments: Any, **options: Any) -> Device:
+        made.append(Device(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.close()
+
+
+def try_topic_rules(port: int, password: str, connect: Connect) -> None:
+    """The same rules in every broker: a dock has its own topics, and those of aircraft; the server hears all."""
+    server = connect(port, SERVER, SERVER_PASSWORD)
+    assert all(server.subscribe("thing/product/+/+", "sys/product/+/status"))
+    dock = connect(port, OWN, password)
+    assert dock.subscribe(
+        f"thing/product/{OWN}/#", f"sys/product/{OWN}/status_reply", "thing/product/+/state_reply",
+        f"thing/product/{OTHER}/services", "thing/product/+/services", "#", "$SYS/#",
+    ) == [True, True, True, False, False, False, False]  # fmt: skip
+    allowed = [f"sys/product/{OWN}/status", f"thing/product/{OWN}/requests", "thing/product/AIRCRAFT/osd"]
+    dock.publish(f"thing/product/{OTHER}/requests", f"sys/product/{OTHER}/status", "elsewhere", *allowed)
+    wait_until(lambda: len(server.messages) == len(allowed), "the server hears the dock")
+    assert [topic for topic, _payload, _retain in server.messages] == allowed
+    server.publish(f"thing/product/{OTHER}/services", f"thing/product/{OWN}/requests_reply")
+    wait_until(lambda: bool(dock.messages), "the dock hears the server")
+    assert {topic for topic, _payload, _retain in dock.messages} == {f"thing/product/{OWN}/requests_reply"}
+
+
+# --- Mosquitto --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return services.create_organization(name="Alpine Rescue")
+
+
+def issue(workspace: Workspace, *sns: str) -> list[MqttCredential]:
+    return credentials.issue(sns=sns, workspace=workspace, model_key="3-2-0")
+
+
+@pytest.fixture
+def dynsec(mosquitto: servers.Mosquitto, workspace: Workspace, tmp_path: Path, settings: Settings) -> Iterator[int]:
+    """The port of a Mosquitto that was started with the accounts of OWN and OTHER."""
+    settings.MQTT_BROKER, settings.MQTT_PORT = "dynsec", ports.free()
+    settings.MQTT_USERNAME, settings.MQTT_PASSWORD = SERVER, SERVER_PASSWORD
+    issue(workspace, OWN, OTHER)
+    part = servers.mosquitto(mosquitto, f"{settings.MQTT_PORT} 127.0.0.1", tmp_path / "mosquitto")
+    dynsec_file.write(tmp_path / "mosquitto" / servers.DYNSEC_FILE)
+    child = Child(part.argv, tmp_path / "mosquitto.log", env=dict(os.environ))
+    child.start()
+    try:
+        wait_until(lambda: probes.broker("127.0.0.1", settings.MQTT_PORT, SERVER, SERVER_PASSWORD), "Mosquitto answers")
+        yield settings.MQTT_PORT
+    finally:
+        child.stop()
+
+
+def test_mosquitto_enforces_the_rendered_file(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    own = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    assert connect(dynsec, OWN, "wrong").connections == ["Not authorized"]
+    assert connect(dynsec, None).connections == ["Not authorized"]
+    try_topic_rules(dynsec, own.password, connect)
+
+
+def test_a_new_account_works_at_once_and_disturbs_nobody(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    own = connect(dynsec, OWN, MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN).password)
+    made = issue(workspace, *(f"DOCK-{number}" for number in range(3, 153)))
+    broker_access.put(made)
+    assert connect(dynsec, made[-1].username, made[-1].password).connections == ["Success"]
+    assert own.is_connected
+
+
+def test_a_new_password_ends_the_session_with_the_old_one(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    credential = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    old_password = credential.password
+    device = connect(dynsec, OWN, old_password)
+    credentials.rotate(credential=credential)
+    broker_access.put([credential])
+    wait_until(lambda: not device.is_connected, "the old session ends")
+    assert connect(dynsec, OWN, old_password).connections == ["Not authorized"]
+    assert connect(dynsec, OWN, credential.password).connections == ["Success"]
+
+
+def test_a_removed_account_is_out(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    credential = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    device = connect(dynsec, OWN, credential.password)
+    broker_access.remove([OWN, "NEVER-KNOWN"])
+    wait_until(lambda: not device.is_connected, "the session ends")
+    assert connect(dynsec, OWN, credential.password).connections == ["Not authorized"]
+
+
+def test_reconcile_mends_what_differs(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    assert broker_access.reconcile() == ([], [], [])
+    own, other = MqttCredential.objects.in_workspace(workspace).order_by("gateway_sn")
+    kept = connect(dynsec, SERVER, SERVER_PASSWORD)
+    credentials.rotate(credential=own)
+    credentials.remove(credential=other)
+    [new] = issue(workspace, "DOCK-3")
+    assert broker_access.reconcile() == (["DOCK-3"], [OWN], [OTHER])
+    assert broker_access.reconcile() == ([], [], [])
+    assert connect(dynsec, OWN, own.password).connections == ["Success"]
+    assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
+    assert kept.is_connected
+
+
+def test_a_refused_account_of_the_server_is_said(dynsec: int, workspace: Workspace, settings: Settings) -> None:
+    settings.MQTT_PASSWORD = "wrong"
+    with pytest.raises(broker_access.BrokerAccessError, match="Not authorized") as refusal:
+        broker_access.put(issue(workspace, "DOCK-3"))
+    assert not isinstance(refusal.value, broker_access.BrokerUnreachable)
+
+
+# --- amqtt ------------------------------------------------------------------------------------------------------------
+class Amqtt:
+    """`manage.py amqtt_broker` with a database of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = ports.free()
+        self.env = {
+            **os.environ, "DATA_DIR": str(directory), "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3",
+            "MQTT_BROKER": "amqtt", "MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.port), "MQTT_USERNAME": SERVER,
+            "MQTT_PASSWORD": SERVER_PASSWORD,
+        }  # fmt: skip
+        self.manage("migrate", "--no-input", "-v", "0")
+        made = json.loads(self.manage("create_organization", "Alpine Rescue", "--json"))
+        self.workspace_id = made["workspace_id"]
+        self.child = Child(processes.manage("amqtt_broker"), directory / "amqtt.log", env=self.env)
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            processes.manage(*arguments), env=self.env, cwd=BASE_DIR, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def add(self, sn: str) -> str:
+        """The password of a new account."""
+        made = self.manage("add_gateway", sn, "--model", "3-2-0", "--workspace", self.workspace_id, "--json")
+        password: str = json.loads(made)["gateways"][0]["mqtt_password"]
+        return password
+
+
+@pytest.fixture(scope="module")
+def amqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amqtt]:
+    broker = Amqtt(tmp_path_factory.mktemp("amqtt"))
+    broker.child.start()
+    try:
+        wait_until(lambda: probes.broker("127.0.0.1", broker.port, SERVER, SERVER_PASSWORD), "amqtt answers")
+        yield broker
+    finally:
+        exit_code = broker.child.stop()
+    assert exit_code == 0, broker.child.tail()
+
+
+def test_amqtt_enforces_the_same_rules(amqtt: Amqtt, connect: Connect) -> None:
+    password = amqtt.add(OWN)
+    assert connect(amqtt.port, OWN, "wrong", client_id="a").connections == ["Not authorized"]
+    assert connect(amqtt.port, None, client_id="b").connections == ["Not authorized"]
+    assert connect(amqtt.port, SERVER, "wrong", client_id="c").connections == ["Not authorized"]
+    try_topic_rules(amqtt.port, password, connect)
+
+
+def test_amqtt_loses_nothing_for_a_persistent_session(amqtt: Amqtt, connect: Connect) -> None:
+    dock = connect(amqtt.port, "DOCK-3", amqtt.add("DOCK-3"))
+    worker = connect(amqtt.port, SERVER, SERVER_PASSWORD, client_id="worker", clean_session=False)
+    worker.subscribe("thing/product/+/requests")
+    worker.close()
+    topic = "thing/product/DOCK-3/requests"
+    payloads = {str(number).encode() for number in range(20)}
+    for payload in payloads:
+        dock.client.publish(topic, payload, qos=1).wait_for_publish(10)
+    again = connect(amqtt.port, SERVER, SERVER_PASSWORD, client_id="worker", clean_session=False)
+    assert again.session_present
+    expected = {(topic, payload, False) for payload in payloads}
+    wait_until(lambda: set(again.messages) >= expected, "what arrived meanwhile is delivered")
+    assert set(again.messages) == expected
+
+
+# --- the whole platform -----------------------------------------------------------------------------------------------
+def test_add_gateway_on_a_running_platform(platform: Platform, connect: Connect) -> None:
+    made = platform.manage("create_organization", "Accounts on PostgreSQL", "--with-users")
+    arguments = ("--model", "3-2-0", "--workspace", made["workspace_id"])
+    first, second = platform.manage("add_gateway", "PG-1", "PG-2", *arguments)["gateways"]
+    for gateway in (first, second):
+        device = connect(gateway["mqtt_port"], gateway["mqtt_username"], gateway["mqtt_password"])
+        assert device.connections == ["Success"]
+    renewed = platform.manage("add_gateway", "PG-1", *arguments)["gateways"][0]
+    assert connect(first["mqtt_port"], "PG-1", first["mqtt_password"]).connections == ["Not authorized"]
+    assert connect(first["mqtt_port"], "PG-1", renewed["mqtt_password"]).connections == ["Success"]
+    assert platform.manage("device", "PG-1")["bound"] is False
+    code = platform.manage("issue_bind_code", "--workspace", made["workspace_id"], "--hours", "0.01")["bind_code"]
+    assert platform.manage("revoke_bind_code", code)["revoked_at"]
+    for refused in (
+        ("device", "NOPE"),
+        ("revoke_bind_code", "NOPE"),
+        ("create_organization", "Accounts on PostgreSQL"),
+    ):
+        with pytest.raises(CommandFailed, match="CommandError: "):
+            platform.manage(*refused)
+    assert "Created 0, changed 0, removed 0" in platform.run("broker_accounts", "--reconcile")

@@ -1,0 +1,5 @@
+"""Admin pages of organizations, workspaces, people, bind codes and the audit trail, for the platform's superusers."""
+
+from workspaces.admin import audit, bind_codes, organizations, people
+
+__all__ = ["audit", "bind_codes", "organizations", "people"]

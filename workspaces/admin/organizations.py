@@ -1,0 +1,147 @@
+"""Organizations with their DJI application, and workspaces."""
+
+# mypy: disable-error-code="type-arg"
+# Django's admin and form classes take no type arguments when the program runs.
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from workspaces import services
+from workspaces.admin.base import Audited, SuperuserOnly, acting_user
+from workspaces.models import Membership, Organization, Workspace
+
+
+class OrganizationForm(forms.ModelForm):
+    """Key and license are typed in and never shown again; leaving them empty keeps what is stored."""
+
+    SECRETS = ("app_key", "app_license")
+
+    class Meta:
+        model = Organization
+        fields = ["name", "app_id", "app_key", "app_license", "ntp_server_host", "ntp_server_port"]
+        widgets = {
+            "app_key": forms.PasswordInput(attrs={"autocomplete": "off", "size": 60}),
+            "app_license": forms.PasswordInput(attrs={"autocomplete": "off", "size": 60}),
+        }
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stored = {name: getattr(self.instance, name) for name in self.SECRETS}
+        for name, stored in self._stored.items():
+            self.initial.pop(name, None)
+            self.fields[name].help_text = (
+                _("Stored. Leave this empty to keep it.") if stored else _("Nothing is stored yet.")
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for name, stored in self._stored.items():
+            if name in cleaned and not cleaned[name]:
+                cleaned[name] = stored
+        return cleaned
+
+
+class WorkspaceInline(SuperuserOnly, admin.TabularInline):
+    model = Workspace
+    fields = ["name", "description", "workspace_id"]
+    readonly_fields = ["workspace_id"]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+@admin.register(Organization)
+class OrganizationAdmin(SuperuserOnly, Audited):
+    form = OrganizationForm
+    list_display = ["name", "organization_id", "workspace_count", "is_binding_open", "created_at"]
+    search_fields = ["name", "organization_id", "workspaces__workspace_id"]
+    readonly_fields = ["organization_id", "binding_locked_until", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "organization_id", "created_at"]}),
+        (
+            _("DJI application"),
+            {
+                "fields": ["app_id", "app_key", "app_license"],
+                "description": _("What docks get as their configuration."),
+            },
+        ),
+        (_("Time"), {"fields": ["ntp_server_host", "ntp_server_port"]}),
+        (_("Binding"), {"fields": ["binding_locked_until"]}),
+    ]
+    inlines = [WorkspaceInline]
+    actions = ["clear_binding_lock"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        rows: QuerySet[Organization] = super().get_queryset(request)
+        return rows.annotate(number_of_workspaces=Count("workspaces", distinct=True))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not form.instance.workspaces.exists():
+            services.create_workspace(organization=form.instance, user=acting_user(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # its audit trail outlives it
+
+    @admin.display(description=_("workspaces"), ordering="number_of_workspaces")
+    def workspace_count(self, organization: Organization) -> int:
+        return getattr(organization, "number_of_workspaces", 0)
+
+    @admin.display(description=_("binding open"), boolean=True, ordering="binding_locked_until")
+    def is_binding_open(self, organization: Organization) -> bool:
+        locked_until = organization.binding_locked_until
+        return locked_until is None or locked_until <= timezone.now()
+
+    @admin.action(description=_("End the lock on binding"), permissions=["change"])
+    def clear_binding_lock(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        for organization in queryset:
+            services.clear_binding_lock(organization=organization, user=acting_user(request))
+        text = ngettext(
+            "%(count)d organization can bind docks again.",
+            "%(count)d organizations can bind docks again.",
+            len(queryset),
+        )
+        self.message_user(request, text % {"count": len(queryset)}, messages.SUCCESS)
+
+
+class MembershipInline(SuperuserOnly, admin.TabularInline):
+    model = Membership
+    autocomplete_fields = ["user"]
+    extra = 0
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(SuperuserOnly, Audited):
+    list_display = ["name", "organization", "workspace_id", "device_count", "created_at"]
+    list_filter = ["organization"]
+    list_select_related = ["organization"]
+    search_fields = ["name", "workspace_id", "organization__name"]
+    autocomplete_fields = ["organization"]
+    readonly_fields = ["workspace_id", "created_at"]
+    fields = ["organization", "name", "description", "workspace_id", "created_at"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
+        rows: QuerySet[Workspace] = super().get_queryset(request)
+        return rows.annotate(number_of_devices=Count("devices", distinct=True))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # A workspace that moved would take its devices into another tenant.
+        return [*self.readonly_fields, "organization"] if obj else list(self.readonly_fields)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only an empty workspace, on its own page: devices are released and MQTT accounts removed one by one."""
+        if obj is None or obj.devices.exists() or obj.mqtt_credentials.exists():
+            return False
+        return super().has_delete_permission(request, obj)
+
+    @admin.display(description=_("devices"), ordering="number_of_devices")
+    def device_count(self, workspace: Workspace) -> int:
+        return getattr(workspace, "number_of_devices", 0)

@@ -1,0 +1,1 @@
+"""HTTP API of users and workspaces, as DJI's contract has it."""

@@ -1,0 +1,29 @@
+"""Writing the audit trail."""
+
+from typing import Any
+
+from workspaces.models import AuditEntry, Organization, User, Workspace
+
+
+def record(
+    action: str,
+    *,
+    target: str = "",
+    organization: Organization | None = None,
+    workspace: Workspace | None = None,
+    user: User | None = None,
+    gateway_sn: str = "",
+    **detail: Any,
+) -> None:
+    """Append one entry, in the caller's transaction. `detail` must be plain JSON and must hold no secret."""
+    if organization is None and workspace is not None:
+        organization = workspace.organization
+    AuditEntry.objects.create(
+        action=action,
+        target=target[:200],
+        organization=organization,
+        workspace=workspace,
+        user=user,
+        gateway_sn=gateway_sn[:64],
+        detail=detail,
+    )

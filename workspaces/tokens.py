@@ -1,0 +1,69 @@
+"""Access tokens: issuing, checking, ending.
+
+A token is 256 random bits, shown once and stored as a SHA-256 hash (a fast hash is right for what nobody can guess).
+Checking asks the tables each time whether everything that it rests on still holds, so logging out, a changed password,
+a removed membership, a deactivated user and expiry end it at once, in every process.
+"""
+
+import hashlib
+import secrets
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
+
+#: Which roles log in with which kind of client.
+ROLES: dict[ClientKind, tuple[Role, ...]] = {
+    ClientKind.WEB: (Role.ADMIN, Role.OPERATOR, Role.VIEWER),
+    ClientKind.PILOT: (Role.PILOT,),
+}
+
+
+def issue(*, user: User, workspace: Workspace, client: ClientKind, login_id: uuid.UUID | None = None) -> str:
+    """A new token, of a log-in that goes on or of a new one. The caller has checked that the user may."""
+    token = secrets.token_urlsafe(32)
+    AccessToken.objects.create(
+        token_hash=_hash(token),
+        user=user,
+        workspace=workspace,
+        client=client,
+        login_id=login_id or uuid.uuid4(),
+        password_fingerprint=user.get_session_auth_hash(),
+        expires_at=timezone.now() + timedelta(hours=settings.TOKEN_HOURS),
+    )
+    return token
+
+
+def check(token: str) -> AccessToken | None:
+    """The token's row with user, workspace, organization and the user's present role; None if it does not hold."""
+    row = (
+        AccessToken.objects.unscoped()
+        .select_related("user", "workspace__organization")
+        .filter(token_hash=_hash(token), expires_at__gt=timezone.now(), user__is_active=True)
+        .first()
+    )
+    if row is None or not constant_time_compare(row.password_fingerprint, row.user.get_session_auth_hash()):
+        return None
+    role = Membership.objects.in_workspace(row.workspace).filter(user=row.user).values_list("role", flat=True).first()
+    if role not in ROLES[ClientKind(row.client)]:
+        return None
+    row.role = role
+    return row
+
+
+def revoke(row: AccessToken) -> None:
+    """Log out: end the token, and those that it was refreshed from or to."""
+    AccessToken.objects.unscoped().filter(login_id=row.login_id).delete()
+
+
+def prune() -> None:
+    """Forget expired tokens."""
+    AccessToken.objects.unscoped().filter(expires_at__lte=timezone.now()).delete()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
