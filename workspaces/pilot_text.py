@@ -22,7 +22,6 @@ TEXT: dict[str, str | Promise] = {
     "device.online": _("online"),
     "device.offline": _("offline"),
     "device.not_there": _("not in this workspace yet"),
-    "device.bound": _("in this workspace"),
     # Modules
     "module.on": _("running"),
     "module.loaded": _("loaded, not connected"),
@@ -53,7 +52,9 @@ TEXT: dict[str, str | Promise] = {
     "problem.module_hint": _("Close and open this page again. If it stays so, update DJI Pilot 2."),
     "problem.mqtt": _("Pilot cannot connect to the MQTT broker."),
     "problem.mqtt_address": _("Is {host} reachable from the controller's network, and its port open in the firewall?"),
-    "problem.mqtt_tls": _("With ssl:// the certificate must come from a public authority; Pilot refuses its own kind."),
+    "problem.mqtt_tls": _(
+        "With ssl:// the certificate must come from a public authority; Pilot refuses self-signed ones."
+    ),
     "problem.mqtt_other": _(
         "Is the controller still connected to another cloud service, such as FlightHub 2? Exit it first."
     ),
@@ -65,6 +66,8 @@ TEXT: dict[str, str | Promise] = {
     "problem.binding_waits": _("The page keeps trying by itself."),
     "problem.bridge": _("The page had an error."),
     # Log
+    "log.show": _("Show all"),
+    "log.hide": _("Hide"),
     "log.copied": _("Copied"),
     "log.select": _("Could not copy. Hold the text to select it."),
     "password.show": _("Show"),

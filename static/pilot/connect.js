@@ -45,7 +45,7 @@
   function mqttTrouble(host) {
     const keys = ["mqtt_address", "mqtt_tls", "mqtt_other", "mqtt_again"];
     const hints = keys.map((key) => pilot.say("problem." + key, { host: host }));
-    return new pilot.Trouble("mqtt", "MQTT", pilot.say("problem.mqtt"), "", hints);
+    return new pilot.Trouble("mqtt", "", pilot.say("problem.mqtt"), "", hints);
   }
 
   // The topology travels by MQTT while this call goes by HTTP, so it may come too early.

@@ -66,6 +66,7 @@
   function toggle(open) {
     byId("log-list").hidden = !open;
     byId("log-toggle").setAttribute("aria-expanded", String(open));
+    byId("log-toggle").textContent = pilot.say(open ? "log.hide" : "log.show");
     if (open) byId("log-list").scrollTop = byId("log-list").scrollHeight;
   }
 

@@ -3,8 +3,11 @@
   "use strict";
 
   const bridge = pilot.bridge;
+  const SOCKET_SECONDS = 20;
   // tsa needs ws and thing, and all need api: unloaded from the end of that chain.
   const UNLOADED_IN_ORDER = ["tsa", "ws", "thing", "api"];
+
+  let socketDownSince = 0;
 
   const isLoaded = (name) => bridge.isTrue(bridge.call("platformIsComponentLoaded", name));
 
@@ -42,9 +45,25 @@
     if (!isLoaded("ws")) {
       load("ws", { host: socketAddress(), token: pilot.session.token, connectCallback: "pilotWsConnected" });
     } else if (!bridge.isTrue(bridge.call("wsGetConnectState"))) {
-      bridge.call("wsConnect", socketAddress(), pilot.session.token, "pilotWsConnected");
+      connectSocket();
     }
     if (!isLoaded("tsa")) load("tsa", {});
+  }
+
+  const connectSocket = () => bridge.call("wsConnect", socketAddress(), pilot.session.token, "pilotWsConnected");
+
+  // Whether Pilot opens its socket again by itself is not published, so after a while it is asked to.
+  function keepSocket() {
+    const isDown =
+      bridge.isTrue(bridge.watch("platformIsComponentLoaded", "ws")) && !bridge.isTrue(bridge.watch("wsGetConnectState"));
+    if (!isDown) {
+      socketDownSince = 0;
+    } else if (!socketDownSince) {
+      socketDownSince = Date.now();
+    } else if (Date.now() - socketDownSince > 1000 * SOCKET_SECONDS) {
+      socketDownSince = Date.now();
+      connectSocket();
+    }
   }
 
   function unloadAll() {
@@ -72,6 +91,7 @@
     keepToken: keepToken,
     loadThing: loadThing,
     loadLive: loadLive,
+    keepSocket: keepSocket,
     unloadAll: unloadAll,
     setNames: setNames,
     setWorkspace: setWorkspace,

@@ -53,6 +53,7 @@
   async function refresh() {
     if (pilot.view.name() !== "main") return;
     showModules();
+    if (pilot.link.isUp()) pilot.modules.keepSocket();
     if (asking) return;
     asking = true;
     try {

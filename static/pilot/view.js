@@ -18,7 +18,7 @@
     const known = trouble instanceof pilot.Trouble;
     byId("problem-title").textContent = known ? trouble.title : pilot.say("problem.bridge");
     byId("problem-message").textContent = known ? trouble.detail : String(trouble && trouble.message);
-    byId("problem-code").textContent = known ? pilot.say("problem.code", { code: trouble.code }) : "";
+    byId("problem-code").textContent = known && trouble.code !== "" ? pilot.say("problem.code", { code: trouble.code }) : "";
     const hints = byId("problem-hints");
     hints.textContent = "";
     (known ? trouble.hints : []).forEach((hint) => {
