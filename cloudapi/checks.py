@@ -15,6 +15,7 @@ SECRET_KEY_LENGTH = 50
 #: At most four deltas a second reach a browser; above some seconds, "live" would be a wrong word.
 LIVE_TICK_RANGE = (0.25, 10.0)
 OFFLINE_AFTER_RANGE = (1.0, 3600.0)
+TIMELINE_RANGE = (1.0, 3650.0)
 
 AppConfigs = Sequence[AppConfig] | None
 
@@ -116,6 +117,7 @@ def times() -> list[CheckMessage]:
     ranges = {
         "LIVE_TICK_SECONDS": (LIVE_TICK_RANGE, "cloudapi.E007"),
         "OFFLINE_AFTER_SECONDS": (OFFLINE_AFTER_RANGE, "cloudapi.E008"),
+        "TIMELINE_DAYS": (TIMELINE_RANGE, "cloudapi.E016"),
     }
     messages: list[CheckMessage] = []
     for name, ((least, most), identity) in ranges.items():
@@ -123,7 +125,7 @@ def times() -> list[CheckMessage]:
         if math.isnan(value) or not least <= value <= most:
             messages.append(
                 Error(
-                    f"{name} is {value:g}, but must be from {least:g} to {most:g} seconds.",
+                    f"{name} is {value:g}, but must be from {least:g} to {most:g} {name.rpartition('_')[2].lower()}.",
                     hint=f"Unset {name} for its default.",
                     id=identity,
                 )

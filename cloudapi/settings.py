@@ -127,6 +127,7 @@ CHANNEL_LAYERS = {
 
 # --- Celery -----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -140,6 +141,9 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A killed worker's tasks come back after this many seconds. Below the hard time limit a slow task would run twice.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 30,
+    # How often it is looked for them; the default is every tenth time of every ten seconds.
+    "unacked_restore_interval": 3,
+    "unacked_restore_throttle": 1,
     "socket_timeout": 10,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
@@ -148,11 +152,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["cloudapi.dji.envelope.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["cloudapi.dji.requests.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["cloudapi.dji.requests.JSONBody"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cloudapi.dji.requests.AnyAccept",
     "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.api.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["workspaces.api.auth.HasToken"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "cloudapi.dji.openapi.EnvelopeSchema",
     "EXCEPTION_HANDLER": "cloudapi.dji.envelope.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -161,6 +165,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "The HTTP interface that DJI Pilot 2 and web clients of the Cloud API speak.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["cloudapi.dji.openapi.without_trailing_slash"],
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -169,6 +174,8 @@ SPECTACULAR_SETTINGS = {
 
 CELERY_BEAT_SCHEDULE = {
     "prune-ledger": {"task": "mqtt_bridge.tasks.prune_ledger", "schedule": 3600.0},
+    "prune-timeline": {"task": "devices.tasks.prune_timeline", "schedule": 3600.0},
+    "end-former-pilots": {"task": "mqtt_bridge.tasks.end_former_pilots", "schedule": 60.0},
 }
 
 # --- MQTT -------------------------------------------------------------------------------------------------------------
@@ -200,6 +207,8 @@ TOKEN_CHECK_SECONDS = env.float("TOKEN_CHECK_SECONDS", default=3.0)
 # --- Devices ----------------------------------------------------------------------------------------------------------
 LIVE_TICK_SECONDS = env.float("LIVE_TICK_SECONDS", default=0.25)
 OFFLINE_AFTER_SECONDS = env.float("OFFLINE_AFTER_SECONDS", default=30.0)
+# How long the comings and goings of a device are kept.
+TIMELINE_DAYS = env.float("TIMELINE_DAYS", default=90.0)
 
 # --- The web address --------------------------------------------------------------------------------------------------
 HTTP_PORT = env.int("HTTP_PORT", default=8000)

@@ -28,6 +28,11 @@ def client() -> redis.Redis:
     )
 
 
+def run_id() -> str:
+    """Changes when Valkey is started anew. Raises redis.RedisError."""
+    return text(client().info("server")["run_id"])
+
+
 def text(answer: object) -> str:
     """A name in an answer of Valkey; they arrive as bytes, which the client's types do not know."""
     return answer.decode() if isinstance(answer, bytes) else str(answer)

@@ -77,7 +77,7 @@ class Intake:
         if len(payload) > settings.MQTT_MAX_PAYLOAD:
             raise envelope.Malformed(f"{len(payload)} bytes, more than {settings.MQTT_MAX_PAYLOAD}")
         read = envelope.decode(payload)
-        self._buffer.merge(parsed.sn, read.data, received_at)
+        self._buffer.merge(parsed.sn, read.data, received_at, envelope.milliseconds(read.timestamp))
         self._confirm(parsed, read, received_at)
 
     def _take_event(self, parsed: Topic, payload: bytes, received_at: int) -> None:

@@ -19,8 +19,9 @@ from mqtt_bridge.connection import REFUSALS, make_client
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE = 20
-FIRST_DELAY, LAST_DELAY = 0.5, 15.0
+#: A broker that stands still is noticed after twice this time (s), well before anybody's silence counts.
+KEEPALIVE = 8
+FIRST_DELAY, LAST_DELAY = 0.5, 4.0
 
 Take = Callable[[str, bytes, bool], None]
 

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from devices import heard
-from mqtt_bridge import controllers, dispatch, ledger, publisher, topics
+from mqtt_bridge import account_endings, broker_access, connections, dispatch, inflight, ledger, publisher, topics
 from mqtt_bridge.broker_access import BrokerAccessError
 from mqtt_bridge.message import Message
 from mqtt_bridge.results import INTERNAL_ERROR
@@ -38,6 +38,7 @@ def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
         log.exception("%s of %s failed", message.method, message.gateway_sn)
         data = {"result": INTERNAL_ERROR}
     _publish(self, message, data)
+    inflight.done(self.request.id or "")
 
 
 def _publish(task: Task, message: Message, data: dict[str, object]) -> None:  # type: ignore[type-arg]
@@ -52,15 +53,38 @@ def _publish(task: Task, message: Message, data: dict[str, object]) -> None:  # 
         log.error("The reply to %s of %s could not be published: %s", message.method, message.gateway_sn, error)
 
 
-@shared_task(autoretry_for=(OperationalError, BrokerAccessError), retry_backoff=1, retry_backoff_max=10, max_retries=5)
-def pin(username: str, client_id: str) -> None:
-    """An account whose controller was not known connected with this client id."""
-    controllers.pin(username=username, client_id=client_id)
+@shared_task(
+    autoretry_for=(OperationalError, InterfaceError, BrokerAccessError),
+    retry_backoff=1,
+    retry_backoff_max=10,
+    max_retries=5,
+)
+def connected(username: str, client_id: str, at: int) -> None:
+    """The broker says that an account has connected."""
+    connections.connected(username=username, client_id=client_id, at=at)
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=1, retry_backoff_max=10, max_retries=5)
+def disconnected(client_id: str, at: int) -> None:
+    """The broker says that a client is gone."""
+    connections.disconnected(client_id=client_id, at=at)
+
+
+@shared_task(autoretry_for=(BrokerAccessError,), retry_backoff=2, retry_backoff_max=60, max_retries=20)
+def remove_accounts(usernames: list[str]) -> None:
+    """The broker did not answer when these accounts ended."""
+    broker_access.remove(usernames)
+
+
+@shared_task
+def end_former_pilots() -> None:
+    account_endings.end_former_pilots()
 
 
 @shared_task
 def prune_ledger() -> None:
-    """Forget replies after a day, bind attempts that no rule looks at, and expired access tokens."""
+    """Forget replies after a day, bind attempts that no rule looks at, expired access tokens, unused accounts."""
     ledger.prune(timezone.now())
     bind_throttle.prune(timezone.now())
     tokens.prune()
+    account_endings.prune()

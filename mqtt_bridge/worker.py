@@ -11,13 +11,14 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.utils.crypto import salted_hmac
+from kombu.exceptions import KombuError
 
 from cloudapi.valkey import client
-from devices import live
+from devices import heard, live
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
 from devices.ticker import Ticker
-from mqtt_bridge import controllers, notices, tasks, topics
+from mqtt_bridge import inflight, notices, tasks, topics
 from mqtt_bridge.intake import Intake
 from mqtt_bridge.message import Message
 from mqtt_bridge.session import CredentialsRefused, Session
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 
 ALIVE_KEY = "cloudapi:worker:alive"
 ALIVE_SECONDS = 10
-RELOAD_SECONDS = 60.0
+RELOAD_SECONDS = 20.0
+#: Client ids of the platform itself: the worker, replies, changes of accounts.
+OWN_CLIENTS = "cloudapi-"
 
 
 class Worker:
@@ -36,22 +39,33 @@ class Worker:
         self.stop = threading.Event()
         self._directory = Directory()
         self._buffer = LiveBuffer(fragmented=self._directory.docks)
-        self._ticker = Ticker(self._buffer, self._directory)
+        self._ticker = Ticker(self._buffer, self._directory, self._is_listening)
+        self._noticed_at = 0
         self._intake = Intake(self._buffer, _queue)
         name = _client_id()
         self._sessions = [
             Session(
                 f"{name}-requests",
-                (*topics.REQUEST_FILTERS, notices.FILTER),
+                (*topics.REQUEST_FILTERS, *notices.FILTERS),
                 self._take,
                 may_connect=_queue_answers,
             ),
             Session(f"{name}-telemetry", topics.TELEMETRY_FILTERS, self._take),
         ]
 
+    def wait_for_database(self) -> None:
+        """Returns when the directory of devices is read, or `stop` is set."""
+        while not self.stop.is_set():
+            try:
+                self._directory.load()
+                return
+            except DatabaseError as error:
+                log.warning("The database does not answer, the worker waits for it: %s", error)
+                close_old_connections()
+                self.stop.wait(2.0)
+
     def run(self) -> None:
         """Work until `stop` is set. Raises CredentialsRefused."""
-        self._directory.load()
         threads = [
             threading.Thread(target=self._tick, name="tick", daemon=True),
             threading.Thread(target=self._follow_directory, name="directory", daemon=True),
@@ -72,9 +86,23 @@ class Worker:
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> None:
         if topic.startswith("$SYS/"):
-            _take_notice(payload)
+            self._take_notice(topic, payload)
         else:
             self._intake.take(topic, payload, retained=retained)
+
+    def _take_notice(self, topic: str, payload: bytes) -> None:
+        notice = notices.read(topic, payload)
+        if notice is None or notice.client_id.startswith(OWN_CLIENTS):
+            return
+        # Two notices never have the same moment: tasks are done in any order, and the moments tell which was later.
+        self._noticed_at = max(heard.now_ms(), self._noticed_at + 1)
+        if isinstance(notice, notices.Connected):
+            tasks.connected.apply_async((notice.username, notice.client_id, self._noticed_at), retry=False)
+        else:
+            tasks.disconnected.apply_async((notice.client_id, self._noticed_at), retry=False)
+
+    def _is_listening(self) -> bool:
+        return all(session.subscribed.is_set() for session in self._sessions)
 
     def _watch(self, threads: list[threading.Thread]) -> None:
         reconnects = 0
@@ -91,9 +119,11 @@ class Worker:
                 reconnects = now
                 self._ticker.fresh_grace()
             self._sign_of_life()
+            with contextlib.suppress(redis.RedisError, KombuError):
+                inflight.bring_back(_queue_again)
 
     def _sign_of_life(self) -> None:
-        if not all(session.subscribed.is_set() for session in self._sessions):
+        if not self._is_listening():
             return
         state = {"at": int(time.time()), "counts": dict(self._intake.counts), "delivered": self._ticker.delivered}
         with contextlib.suppress(redis.RedisError):
@@ -101,23 +131,34 @@ class Worker:
 
     def _tick(self) -> None:
         while not self.stop.wait(settings.LIVE_TICK_SECONDS):
-            self._ticker.tick()
+            try:
+                self._ticker.tick()
+            except Exception:
+                # What came since the last tick is lost, which is better than meeting it again after every restart.
+                log.exception("A tick failed")
+                self.stop.wait(1.0)
 
     def _follow_directory(self) -> None:
-        """Keep the directory as the tables say: by announcements, and whole once a minute for those that got lost."""
+        """Keep the directory as the tables say: by announcements, and whole now and then, should some get lost."""
         while not self.stop.is_set():
             try:
                 close_old_connections()
-                self._directory.load()
                 self._look_up_for(RELOAD_SECONDS)
             except (redis.RedisError, DatabaseError) as error:
                 log.warning("The directory of devices is not up to date: %s", error)
+                self.stop.wait(2.0)
+            except Exception:
+                log.exception("The directory of devices is not up to date")
                 self.stop.wait(2.0)
 
     def _look_up_for(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         with client().pubsub(ignore_subscribe_messages=True) as announcements:  # type: ignore[no-untyped-call]
             announcements.subscribe(live.CHANGED_CHANNEL)
+            # Browsers have missed what we have missed.
+            if missed := self._directory.load():
+                live.changed(missed)
+            heard.begin(self._directory.online(), heard.now_ms())
             while time.monotonic() < until and not self.stop.is_set():
                 announced = announcements.get_message(timeout=0.1)
                 while announced is not None:
@@ -132,15 +173,13 @@ def _client_id() -> str:
     return f"{settings.MQTT_CLIENT_ID}-{suffix}"
 
 
-def _take_notice(payload: bytes) -> None:
-    notice = notices.connected(payload)
-    if notice is not None and notice.username.startswith(controllers.UNPINNED_PREFIX):
-        tasks.pin.apply_async((notice.username, notice.client_id), retry=False)
-
-
 def _queue(message: Message) -> None:
     """Queue a task; raises when Valkey did not confirm it."""
-    tasks.handle.apply_async((message.to_json(),), retry=False)
+    tasks.handle.apply_async((message.to_json(),), task_id=inflight.note(message), retry=False)
+
+
+def _queue_again(task_id: str, message: str) -> None:
+    tasks.handle.apply_async((message,), task_id=task_id, retry=False)
 
 
 def _queue_answers() -> bool:

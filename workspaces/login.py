@@ -46,9 +46,7 @@ def log_in(
     return result
 
 
-def enter(
-    user: User, *, client: ClientKind, workspace_id: str | None = None, login_id: UUID | None = None
-) -> LogIn:
+def enter(user: User, *, client: ClientKind, workspace_id: str | None = None, login_id: UUID | None = None) -> LogIn:
     """A token for the asked workspace, or the user's first one. Raises WrongKind or UnknownWorkspace."""
     allowed = workspaces_for(user, client)
     if not allowed:

@@ -56,7 +56,7 @@ def by_session(session_key: str, workspace_id: UUID) -> Access | None:
 def token_in(scope: dict[str, Any]) -> str:
     """The token in the header or, as Pilot sends it, in the query string; "" if there is none."""
     for name, value in scope.get("headers", ()):
-        if name == HEADER.encode():
+        if name == HEADER.encode() and value:
             return str(value.decode("latin1"))
     found = parse_qs(scope.get("query_string", b"").decode("latin1")).get(HEADER)
     return found[0] if found else ""

@@ -32,7 +32,7 @@ def device(row: Device, children: Sequence[Device] = ()) -> dict[str, Any]:
         "firmware_version": "",
         "firmware_status": 1,
         "thing_version": row.thing_version,
-        "parent_sn": row.gateway.sn if row.gateway else None,
+        "parent_sn": _gateway_sn(row),
         # Web clients call `children.payloads_list.forEach` without looking.
         "payloads_list": [],
     }
@@ -61,9 +61,14 @@ def topo(row: Device) -> dict[str, Any]:
         "user_id": "",
         "user_callsign": row.callsign,
         "icon_urls": NO_ICON,
-        "gateway_sn": row.gateway.sn if row.gateway else None,
+        "gateway_sn": _gateway_sn(row),
         "domain": domain,
     }
+
+
+def _gateway_sn(row: Device) -> str | None:
+    """A gateway of another workspace is not named."""
+    return row.gateway.sn if row.gateway and row.gateway.workspace_id == row.workspace_id else None
 
 
 def by_gateway(rows: Iterable[Device]) -> dict[int, list[Device]]:

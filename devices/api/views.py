@@ -1,8 +1,7 @@
 """Devices of a workspace: list, one, bound, rename, unbind, and the topology that Pilot asks for."""
 
 from django.db import transaction
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,23 +9,21 @@ from rest_framework.views import APIView
 from cloudapi.dji import pagination
 from cloudapi.dji.envelope import BusinessError
 from devices import live, ownership
-from devices.api import shapes
+from devices.api import schemas, shapes
 from devices.models import Device
 from devices.models.device import DeviceQuerySet
+from devices.sn import is_sn
 from workspaces import audit
 from workspaces.api.auth import require_role, token_of, workspace_of
 from workspaces.api.schemas import PAGE
 from workspaces.models import Role, Workspace
 
 CONTROLLER, DOCK = 2, 3
-
-
-class RenameSchema(serializers.Serializer[object]):
-    nickname = serializers.CharField(max_length=100)
+DOMAIN = OpenApiParameter("domain", int, description="0 aircraft, 2 controllers, 3 docks; all if left out.")
 
 
 class Gateways(APIView):
-    @extend_schema(responses={200: list})
+    @extend_schema(responses=schemas.DeviceSchema(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         """All gateways of the workspace with their aircraft; an array, not a page."""
         workspace = workspace_of(request, workspace_id)
@@ -36,7 +33,7 @@ class Gateways(APIView):
 
 
 class BoundDevices(APIView):
-    @extend_schema(parameters=PAGE, responses={200: dict})
+    @extend_schema(parameters=[*PAGE, DOMAIN], responses=schemas.DevicePageSchema)
     def get(self, request: Request, workspace_id: str) -> Response:
         """The devices of the workspace, a page at a time, of one domain if asked; docks with their aircraft."""
         workspace = workspace_of(request, workspace_id)
@@ -50,19 +47,19 @@ class BoundDevices(APIView):
 
 
 class OneDevice(APIView):
-    @extend_schema(responses={200: dict})
+    @extend_schema(responses=schemas.DeviceSchema)
     def get(self, request: Request, workspace_id: str, sn: str) -> Response:
         """One device of the workspace."""
         workspace = workspace_of(request, workspace_id)
         row = _device(workspace, sn)
         return Response(shapes.device(row, _behind(workspace).get(row.pk, ())))
 
-    @extend_schema(request=RenameSchema, responses={200: str})
+    @extend_schema(request=schemas.RenameSchema, responses={200: str})
     def put(self, request: Request, workspace_id: str, sn: str) -> Response:
         """Rename a device. Only the nickname can be changed, whatever else the body holds."""
         workspace = workspace_of(request, workspace_id)
         require_role(request, Role.ADMIN, Role.OPERATOR)
-        asked = RenameSchema(data=request.data)
+        asked = schemas.RenameSchema(data=request.data)
         asked.is_valid(raise_exception=True)
         row = _device(workspace, sn)
         with transaction.atomic():
@@ -75,17 +72,15 @@ class OneDevice(APIView):
 class UnbindDevice(APIView):
     @extend_schema(responses={200: str})
     def delete(self, request: Request, sn: str) -> Response:
-        """Release a device from the token's workspace; one that is not in it counts as released."""
+        """Release a device from the token's workspace."""
         workspace = workspace_of(request)
         require_role(request, Role.ADMIN)
-        row = Device.objects.in_workspace(workspace).filter(sn=sn).first()
-        if row is not None:
-            ownership.release(device=row, user=token_of(request).user)
+        ownership.release(device=_device(workspace, sn), user=token_of(request).user)
         return Response("")
 
 
 class Topologies(APIView):
-    @extend_schema(responses={200: dict})
+    @extend_schema(responses=schemas.TopologySchema)
     def get(self, request: Request, workspace_id: str) -> Response:
         """Every gateway (`parents`) with its aircraft (`hosts`), docks and controllers alike."""
         workspace = workspace_of(request, workspace_id)
@@ -113,7 +108,7 @@ def _behind(workspace: Workspace) -> dict[int, list[Device]]:
 
 
 def _device(workspace: Workspace, sn: str) -> Device:
-    row = _rows(workspace).filter(sn=sn).first()
+    row = _rows(workspace).filter(sn=sn).first() if is_sn(sn) else None
     if row is None:
         raise BusinessError("device not found.")
     return row

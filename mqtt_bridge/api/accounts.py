@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cloudapi.dji.envelope import FAILED, TOO_MANY, BusinessError
-from mqtt_bridge import broker_access, controllers
+from mqtt_bridge import account_endings, broker_access, controllers, tasks
+from mqtt_bridge.take_over import Refused
 from workspaces import login, login_throttle, tokens
 from workspaces.api import schemas
 from workspaces.api.auth import require_role, token_of
@@ -60,7 +61,9 @@ class RefreshToken(APIView):
         old = token_of(request)
         workspace_id = asked.validated_data.get("workspace_id") or str(old.workspace.workspace_id)
         try:
-            result = login.enter(old.user, client=ClientKind(old.client), workspace_id=workspace_id)
+            result = login.enter(
+                old.user, client=ClientKind(old.client), workspace_id=workspace_id, login_id=old.login_id
+            )
         except (login.WrongKind, login.UnknownWorkspace) as refusal:
             raise BusinessError(str(refusal), code=401) from refusal
         return Response(_logged_in(result))
@@ -69,15 +72,15 @@ class RefreshToken(APIView):
 class Logout(APIView):
     @extend_schema(request=None, responses={200: str})
     def post(self, request: Request) -> Response:
-        """End the token, and with a pilot's the broker accounts of their controllers."""
+        """End the log-in: its tokens, and the broker account of the controller that the pilot logged in on."""
         row = token_of(request)
         tokens.revoke(row)
-        if row.client == ClientKind.PILOT:
-            try:
-                controllers.revoke(user=row.user, workspace=row.workspace)
-            except broker_access.BrokerAccessError as error:
-                # The tables are changed, so the account ends when the broker is reconciled with them.
-                log.warning("The broker could not be told of a log-out: %s", error)
+        ending = account_endings.revoke(login_id=row.login_id)
+        try:
+            broker_access.remove(ending)
+        except broker_access.BrokerAccessError as error:
+            log.warning("The broker could not be told of a log-out yet: %s", error)
+            tasks.remove_accounts.delay(ending)
         return Response("")
 
 
@@ -98,10 +101,13 @@ class ControllerAccount(APIView):
         row = token_of(request)
         try:
             credential = controllers.issue(
-                gateway_sn=asked.validated_data["gateway_sn"], workspace=row.workspace, user=row.user
+                gateway_sn=asked.validated_data["gateway_sn"],
+                workspace=row.workspace,
+                user=row.user,
+                login_id=row.login_id,
             )
-        except controllers.Refused as refusal:
-            raise BusinessError(str(refusal)) from refusal
+        except Refused as refusal:
+            raise BusinessError(str(refusal), refusal.code) from refusal
         except broker_access.BrokerAccessError as error:
             log.warning("No broker account could be made: %s", error)
             raise BusinessError("The MQTT broker does not answer. Try again in a moment.") from error
@@ -147,8 +153,9 @@ def _user(row: AccessToken) -> dict[str, Any]:
     username = password = ""
     if row.client == ClientKind.PILOT:
         try:
-            account = controllers.unpinned(workspace=row.workspace, user=row.user)
-            username, password = account.username, account.password
+            account = controllers.unnamed(workspace=row.workspace, user=row.user, login_id=row.login_id)
+            if account is not None:
+                username, password = account.username, account.password
         except broker_access.BrokerAccessError as error:
             log.warning("No broker account could be made: %s", error)
     return {

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 from cloudapi.dji.envelope import BusinessError
 from devices.sn import is_sn
 from mqtt_bridge import controllers
+from mqtt_bridge.take_over import Refused
 from workspaces.api.auth import require_role, token_of
 from workspaces.models import Role
 
@@ -24,7 +25,7 @@ class BindDevice(APIView):
         if not is_sn(sn):
             raise BusinessError("This is no serial number.")
         try:
-            controllers.bind(sn=sn, workspace=row.workspace, user=row.user)
-        except controllers.Refused as refusal:
-            raise BusinessError(str(refusal)) from refusal
+            controllers.bind(sn=sn, workspace=row.workspace, user=row.user, login_id=row.login_id)
+        except Refused as refusal:
+            raise BusinessError(str(refusal), refusal.code) from refusal
         return Response("")

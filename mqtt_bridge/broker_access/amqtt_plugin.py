@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from mqtt_bridge import controllers
-from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, roles_for
+from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, required_client_id, roles_for
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def roles_of_login(username: str, password: str, client_id: str) -> list[Role]:
     credential = MqttCredential.objects.unscoped().filter(username=username).first()
     if credential is None or not _same(password, credential.password):
         return []
-    return roles_for(credential)
+    return roles_for(credential) if required_client_id(credential) in ("", client_id) else []
 
 
 def _same(given: str, right: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from mqtt_bridge.broker_access.dynsec_file import account, acls, fingerprint
 from mqtt_bridge.broker_access.dynsec_session import Command, DynsecSession
 from mqtt_bridge.broker_access.errors import BrokerAccessError
-from mqtt_bridge.broker_access.roles import GATEWAY_ROLE_PREFIX, Account, Role, roles_for
+from mqtt_bridge.broker_access.roles import GATEWAY_ROLE_PREFIX, Account, Role, required_client_id, roles_for
 
 _PAGE = 500
 
@@ -94,6 +94,7 @@ def _is_current(credential: Account, client: dict[str, Any], roles: dict[str, di
     wanted = roles_for(credential)
     return (
         client.get("textdescription") == fingerprint(credential)
+        and client.get("clientid", "") == required_client_id(credential)
         and not client.get("disabled", False)
         and _role_names(client) == {role.name for role in wanted}
         and all(role.name in roles and _rules(roles[role.name]["acls"]) == _rules(acls(role)) for role in wanted)

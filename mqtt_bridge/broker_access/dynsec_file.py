@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from mqtt_bridge.broker_access.errors import BrokerAccessError
-from mqtt_bridge.broker_access.roles import SERVER, Account, Right, Role, accounts, roles_for
+from mqtt_bridge.broker_access.roles import SERVER, Account, Right, Role, accounts, required_client_id, roles_for
 
 #: Mosquitto's own number. Passwords here are 130 random bits, so that slower hashing would only slow logins.
 _ITERATIONS = 101
@@ -75,8 +75,10 @@ def write(path: Path) -> int:
 
 def account(credential: Account) -> dict[str, Any]:
     """A gateway's account without its password, as the file and `createClient` have it."""
+    client_id = required_client_id(credential)
     return {
         "username": credential.username,
+        **({"clientid": client_id} if client_id else {}),
         "textDescription": fingerprint(credential),
         "roles": [{"rolename": role.name} for role in roles_for(credential)],
     }

@@ -90,6 +90,15 @@ def roles_for(account: Account) -> list[Role]:
     return [gateway_role(account.gateway_sn, username=account.username), SUB_DEVICES]
 
 
+def required_client_id(account: Account) -> str:
+    """The only client id with which the account may connect; "" for any.
+
+    A pilot's account must not displace another gateway's session by taking its client id. Accounts that administrators
+    issue are for devices of which some may choose another one (T10).
+    """
+    return account.gateway_sn if isinstance(account, MqttCredential) and account.pilot_id is not None else ""
+
+
 def allows(roles: Iterable[Role], right: Right, topic: str) -> bool:
     """Whether one of the roles gives the right to a topic, or to a topic filter when the right is "subscribe"."""
     return any(covers(topic_filter, topic) for role in roles for topic_filter in role.filters(right))

@@ -42,6 +42,25 @@ def read(path: Path, domain: str) -> DemoGateway:
         raise ValueError(f"{path} is not what `manage.py demo` wrote ({type(error).__name__}: {error}).") from None
 
 
+@dataclass(frozen=True, slots=True)
+class DemoPilot:
+    url: str
+    username: str
+    password: str = field(repr=False)
+
+
+def read_pilot(path: Path) -> DemoPilot:
+    """The demo's user who is a pilot. Raises ValueError with a sentence."""
+    try:
+        demo: dict[str, Any] = json.loads(path.read_text())
+        [user] = [user for user in demo["users"] if user["role"] == "pilot"]
+        return DemoPilot(demo["http_url"], user["username"], user["password"])
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist: the first `make run` writes it.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not what `manage.py demo` wrote ({type(error).__name__}: {error}).") from None
+
+
 def aircraft_sn(gateway_sn: str) -> str:
     """An aircraft of its own for every gateway, the same on every start, shaped like DJI's serial numbers."""
     return "1581F" + hashlib.sha256(gateway_sn.encode()).hexdigest()[:15].upper()

@@ -69,7 +69,7 @@ class Device:
                     tasks.create_task(self.link.watch())
                     tasks.create_task(self._session())
             except* SessionEnded as ended:
-                self.say(f"connection ✗ {_first(ended)}")
+                self.say(f"connection ✗ {first(ended)}")
             finally:
                 await self.link.close()
             # Jitter, or all the devices of a site come back in the same instant.
@@ -253,7 +253,7 @@ class Device:
         return f"{moment.phase}, {place}, battery {moment.battery:.0f} %{others}"
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+def first(group: BaseExceptionGroup[Any]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -9,6 +9,12 @@ PAGE = [
 ]
 
 
+class PaginationSchema(serializers.Serializer[object]):
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
 class WorkspaceSchema(serializers.Serializer[object]):
     id = serializers.IntegerField()
     workspace_id = serializers.UUIDField()
@@ -33,6 +39,11 @@ class MemberSchema(serializers.Serializer[object]):
     create_time = serializers.CharField()
 
 
+class MemberPageSchema(serializers.Serializer[object]):
+    list = MemberSchema(many=True)
+    pagination = PaginationSchema()
+
+
 class LoginSchema(serializers.Serializer[object]):
     username = serializers.CharField(max_length=150, trim_whitespace=False)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
@@ -48,7 +59,7 @@ class CurrentUserSchema(serializers.Serializer[object]):
     user_id = serializers.UUIDField()
     username = serializers.CharField()
     workspace_id = serializers.UUIDField()
-    user_type = serializers.ChoiceField(choices=[1, 2])
+    user_type = serializers.IntegerField(help_text="1 web, 2 Pilot")
     mqtt_username = serializers.CharField()
     mqtt_password = serializers.CharField()
     mqtt_addr = serializers.CharField()

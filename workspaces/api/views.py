@@ -33,7 +33,7 @@ class CurrentWorkspace(APIView):
 
 
 class Members(APIView):
-    @extend_schema(parameters=schemas.PAGE, responses=schemas.MemberSchema(many=True))
+    @extend_schema(parameters=schemas.PAGE, responses=schemas.MemberPageSchema)
     def get(self, request: Request, workspace_id: str) -> Response:
         """The members of the workspace, a page at a time."""
         workspace = workspace_of(request, workspace_id)

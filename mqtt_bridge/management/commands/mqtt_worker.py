@@ -33,6 +33,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_args: worker.stop.set())
         try:
+            worker.wait_for_database()
             self._bring_accounts_in_line()
             worker.run()
         except CredentialsRefused as refusal:

@@ -1,4 +1,4 @@
-"""`manage.py simulate dock|controller`: a device that connects to the platform's broker, from outside."""
+"""`manage.py simulate dock|controller|pilot`: a device that connects to the platform, from outside."""
 
 import asyncio
 import re
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from mqtt_bridge.simulator import demo
+from mqtt_bridge.simulator.cloud import PlatformRefused, TokenEnded, Unreachable
 from mqtt_bridge.simulator.controller import Controller
 from mqtt_bridge.simulator.device import Device, Options
 from mqtt_bridge.simulator.dock import Dock, DockOptions
@@ -26,12 +27,12 @@ SN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Command(BaseCommand):
-    help = "Simulates a dock or a controller with its aircraft: real MQTT, every step with its result."
+    help = "Simulates a dock, a controller or DJI Pilot 2: real MQTT and HTTP, every step with its result."
     # A device has neither the platform's database nor a reason to wait for it.
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="dock|controller")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="dock|controller|pilot")
         dock = kinds.add_parser("dock", help="a dock with its aircraft, from config and binding to OSD")
         _add_common(dock, model="3-2-0", aircraft_model="0-91-1", latitude=46.9561, longitude=7.4822)
         dock.add_argument("--organization-id", default="", help="as the operator types it into Pilot")
@@ -39,12 +40,18 @@ class Command(BaseCommand):
         dock.add_argument("--callsign", default="", help="default: the SN")
         controller = kinds.add_parser("controller", help="a remote controller with its aircraft")
         _add_common(controller, model="2-144-0", aircraft_model="0-77-1", latitude=46.9618, longitude=7.4705)
+        pilot = kinds.add_parser("pilot", help="DJI Pilot 2 and its page, from the log-in to the exit")
+        _add_common(pilot, model="2-144-0", aircraft_model="0-77-1", latitude=46.9702, longitude=7.4611)
+        pilot.add_argument("--url", default=settings.PUBLIC_URL, help="the platform, default %(default)s")
+        pilot.add_argument("--workspace", default="", metavar="ID", help="of several; default: the first one")
+        pilot.add_argument("--unnamed", action="store_true", help="ask for a broker account without naming the SN")
+        pilot.add_argument("--stay", action="store_true", help="end without leaving the platform, like a killed app")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["demo"]:
                 _take_demo(options)
-            make = _dock(options) if options["kind"] == "dock" else _controller(options)
+            make = {"dock": _dock, "controller": _controller, "pilot": _pilot}[options["kind"]](options)
         except ValueError as error:
             raise CommandError(str(error)) from None
         name = options["callsign"] if options.get("callsign") else options["sn"]
@@ -61,6 +68,8 @@ class Command(BaseCommand):
                 f"The broker at {broker} refuses the user {options['username'] or '(none)'} ({refusal}): "
                 "check --username and --password."
             ) from None
+        except (PlatformRefused, TokenEnded, Unreachable) as ended:
+            raise CommandError(str(ended)) from None
         say("stopped")
         if isinstance(device, Dock) and device.refusal:
             raise CommandError(f"The dock is not bound: {device.refusal}.")
@@ -90,7 +99,7 @@ def _add_common(parser: ArgumentParser, *, model: str, aircraft_model: str, lati
     parser.add_argument("--aircraft-model", default=aircraft_model, help="model key, default %(default)s")
     parser.add_argument("--host", default=settings.MQTT_HOST, help="MQTT broker, default %(default)s")
     parser.add_argument("--port", type=int, default=settings.MQTT_PORT, help="default %(default)s")
-    parser.add_argument("--username", default="")
+    parser.add_argument("--username", default="", help="of the broker account; a pilot's are those of the log-in")
     parser.add_argument("--password", default="")
     parser.add_argument("--tls", action="store_true", help="check the broker's certificate as a device does")
     parser.add_argument("--tls-ca", metavar="FILE", help="with --tls: trust this authority instead of the system's")
@@ -107,6 +116,11 @@ def _add_common(parser: ArgumentParser, *, model: str, aircraft_model: str, lati
 
 
 def _take_demo(options: dict[str, Any]) -> None:
+    if options["kind"] == "pilot":
+        pilot = demo.read_pilot(Path(settings.DATA_DIR) / "demo.json")
+        known = {"url": pilot.url, "username": pilot.username, "password": pilot.password}
+        options |= known | {"sn": options["sn"] or "DEMO-PILOT-RC"}
+        return
     gateway = demo.read(Path(settings.DATA_DIR) / "demo.json", "3" if options["kind"] == "dock" else "2")
     options |= {
         "sn": gateway.sn,
@@ -161,3 +175,12 @@ def _dock(options: dict[str, Any]) -> Callable[[Callable[[str], None]], Device]:
 def _controller(options: dict[str, Any]) -> Callable[[Callable[[str], None]], Device]:
     controller_options = Options(**_common(options))
     return lambda say: Controller(controller_options, say)
+
+
+def _pilot(options: dict[str, Any]) -> Callable[[Callable[[str], None]], Device]:
+    # Not in every process that simulates: only this one needs a WebSocket client.
+    from mqtt_bridge.simulator.pilot import Pilot, PilotOptions
+
+    log_in = {name: options[name] for name in ("url", "username", "password", "unnamed", "stay")}
+    pilot_options = PilotOptions(**_common(options), **log_in, workspace_id=options["workspace"])
+    return lambda say: Pilot(pilot_options, say)

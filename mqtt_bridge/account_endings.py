@@ -1,0 +1,48 @@
+"""The ends of pilots' broker accounts: logging out, leaving the workspace, never used."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from mqtt_bridge import broker_access
+from mqtt_bridge.models import MqttCredential, UnpinnedCredential
+from workspaces.models import Membership, Role
+
+UNUSED = timedelta(days=3)
+
+
+def revoke(*, login_id: UUID) -> list[str]:
+    """The pilot leaves the platform on this controller: the accounts of the log-in end. Returns their names, which the
+    caller removes from the broker."""
+    with transaction.atomic():
+        ending = [
+            *MqttCredential.objects.unscoped().filter(login_id=login_id),
+            *UnpinnedCredential.objects.unscoped().filter(login_id=login_id),
+        ]
+        for account in ending:
+            account.delete()
+    return [account.username for account in ending]
+
+
+def end_former_pilots() -> None:
+    """End the accounts of users who are no longer active pilots of the workspace that they were made for."""
+    pilots = Membership.objects.unscoped().filter(role=Role.PILOT, user__is_active=True)
+    still = pilots.filter(user=OuterRef("pilot"), workspace=OuterRef("workspace"))
+    ending = [
+        *MqttCredential.objects.unscoped().filter(~Exists(still), pilot__isnull=False),
+        *UnpinnedCredential.objects.unscoped().filter(~Exists(still)),
+    ]
+    broker_access.remove([account.username for account in ending])
+    for account in ending:
+        account.delete()
+
+
+def prune() -> None:
+    """End unpinned accounts that nobody has used for days: Pilot keeps what it was given for a day at least (J11)."""
+    old = UnpinnedCredential.objects.unscoped().filter(created_at__lt=timezone.now() - UNUSED)
+    usernames = list(old.values_list("username", flat=True))
+    broker_access.remove(usernames)
+    old.filter(username__in=usernames).delete()

@@ -1,0 +1,170 @@
+"""What ends a token, on HTTP and for an open socket. Contract: sections 1.1, 2.1, 8."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories import Clock
+from tests.unit.dji import ask, log_in, member, token_of
+from workspaces import socket_access, tokens
+from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
+
+pytestmark = pytest.mark.django_db
+End = Callable[[User, Workspace, str], object]
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(settings: Any) -> None:
+    settings.MQTT_BROKER = "amqtt"  # nothing is pushed to it
+
+
+def deactivate(user: User, _workspace: Workspace, _token: str) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def change_password(user: User, _workspace: Workspace, _token: str) -> None:
+    user.set_password("another-long-password")
+    user.save(update_fields=["password"])
+
+
+def remove_membership(user: User, workspace: Workspace, _token: str) -> None:
+    Membership.objects.in_workspace(workspace).filter(user=user).delete()
+
+
+def change_role(user: User, workspace: Workspace, _token: str) -> None:
+    kinds = {Role.PILOT: Role.VIEWER}
+    membership = Membership.objects.in_workspace(workspace).get(user=user)
+    membership.role = kinds.get(Role(membership.role), Role.PILOT)
+    membership.save(update_fields=["role"])
+
+
+def delete_user(user: User, _workspace: Workspace, _token: str) -> None:
+    user.delete()
+
+
+def delete_workspace(_user: User, workspace: Workspace, _token: str) -> None:
+    workspace.delete()
+
+
+def log_out(_user: User, _workspace: Workspace, token: str) -> None:
+    assert ask("POST", "/logout", {}, token=token).data == ""
+
+
+def expire(user: User, _workspace: Workspace, _token: str) -> None:
+    AccessToken.objects.unscoped().filter(user=user).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+ENDS = [deactivate, change_password, remove_membership, change_role, delete_user, delete_workspace, log_out, expire]
+
+
+@pytest.mark.parametrize("role", [Role.PILOT, Role.OPERATOR])
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+def test_it_ends_at_once_and_for_good(ours: Workspace, role: Role, end: End) -> None:
+    user = member(ours, role)
+    token = token_of(user, ours)
+    refreshed = ask("POST", "/token/refresh", {}, token=token).data["access_token"]
+    bystander = token_of(member(ours, role), ours)
+    access = socket_access.by_token(token)
+    assert access is not None
+    assert access.still_holds()
+    end(user, ours, token)
+    assert not access.still_holds()
+    for ended in (token, refreshed):
+        assert tokens.check(ended) is None
+        assert socket_access.by_token(ended) is None
+        assert ask("GET", "/users/current", token=ended).status == 401
+        # An ended token cannot be refreshed.
+        assert ask("POST", "/token/refresh", {}, token=ended).status == 401
+        assert ask("POST", "/logout", {}, token=ended).status == 401
+    assert ask("GET", "/users/current", token=bystander).status == (401 if end is delete_workspace else 200)
+
+
+def test_a_role_of_the_same_kind_keeps_it_with_the_new_rights(ours: Workspace) -> None:
+    user = member(ours, Role.ADMIN)
+    token = token_of(user, ours)
+    Membership.objects.in_workspace(ours).filter(user=user).update(role=Role.VIEWER)
+    assert ask("GET", "/users/current", token=token).data
+    assert ask("DELETE", "/devices/X/unbinding", token=token).code == 403
+
+
+def test_logging_out_ends_one_log_in_of_several(ours: Workspace, valkey: str) -> None:
+    user = member(ours, Role.PILOT)
+    first, second = (log_in(user).data["access_token"] for _ in range(2))
+    assert ask("POST", "/logout", token=first).data == ""
+    assert ask("GET", "/users/current", token=first).status == 401
+    assert ask("GET", "/users/current", token=second).data
+
+
+def test_hours_may_be_fractions(ours: Workspace, clock: Clock, settings: Any) -> None:
+    settings.TOKEN_HOURS = 0.01
+    user = member(ours, Role.PILOT)
+    token = token_of(user, ours)
+    clock.forward(seconds=35)
+    later = ask("POST", "/token/refresh", {}, token=token).data["access_token"]
+    clock.forward(seconds=2)
+    assert ask("GET", "/users/current", token=token).status == 401
+    assert ask("POST", "/token/refresh", {}, token=token).status == 401
+    assert ask("GET", "/users/current", token=later).data
+    clock.forward(seconds=40)
+    assert ask("GET", "/users/current", token=later).status == 401
+    tokens.prune()
+    assert not AccessToken.objects.unscoped().exists()
+
+
+def test_it_is_stored_hashed(ours: Workspace) -> None:
+    token = token_of(member(ours, Role.PILOT), ours)
+    assert len(token) >= 43
+    [row] = AccessToken.objects.unscoped().values()
+    assert token not in str(row)
+
+
+def test_a_token_opens_sockets_of_its_workspace_only(ours: Workspace, theirs: Workspace) -> None:
+    token = token_of(member(ours, Role.PILOT), ours)
+    access = socket_access.by_token(token, ours.workspace_id)
+    assert access is not None
+    assert (access.workspace, access.client) == (ours, ClientKind.PILOT)
+    assert socket_access.by_token(token, theirs.workspace_id) is None
+    for garbage in ("", "null", "x", token[:-1], token.upper(), "\ud800".encode("utf-8", "replace").decode()):
+        assert socket_access.by_token(garbage) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "expected"),
+    [(b"x-auth-token=abc", [], "abc"), (b"x-auth-token=a%2Bb%3D", [], "a+b="), (b"a=1&x-auth-token=abc", [], "abc"),
+     (b"", [(b"x-auth-token", b"abc")], "abc"), (b"x-auth-token=abc", [(b"x-auth-token", b"")], "abc"),
+     (b"x-auth-token=", [], ""), (b"", [], ""), (b"x-auth-token=%ff%00", [], "\ufffd\0"),
+     (b"X-AUTH-TOKEN=abc", [], "")],
+)  # fmt: skip
+def test_where_a_socket_s_token_stands(query: bytes, headers: list[tuple[bytes, bytes]], expected: str) -> None:
+    assert socket_access.token_in({"query_string": query, "headers": headers}) == expected
+
+
+@pytest.mark.parametrize(
+    "end", [deactivate, change_password, remove_membership, delete_user, delete_workspace], ids=lambda end: end.__name__
+)
+def test_a_session_s_access_ends_too(ours: Workspace, end: End) -> None:
+    user = member(ours, Role.OPERATOR)
+    client = Client()
+    client.force_login(user)
+    access = socket_access.by_session(client.cookies["sessionid"].value, ours.workspace_id)
+    assert access is not None
+    assert access.still_holds()
+    end(user, ours, "")
+    assert not access.still_holds()
+
+
+def test_a_session_s_access_ends_with_the_session(ours: Workspace, theirs: Workspace) -> None:
+    client = Client()
+    client.force_login(member(ours, Role.OPERATOR))
+    key = client.cookies["sessionid"].value
+    assert socket_access.by_session(key, theirs.workspace_id) is None
+    access = socket_access.by_session(key, ours.workspace_id)
+    assert access is not None
+    client.post("/logout/")
+    assert not access.still_holds()
+    assert socket_access.by_session(SessionStore().session_key or "", ours.workspace_id) is None
