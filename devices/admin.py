@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 
-from devices import heard, ownership
+from devices import clock_text, heard, ownership
 from devices.models import Device, TimelineEntry
 from workspaces.admin.base import NOTHING, Audited, SuperuserOnly, acting_user
 from workspaces.models import Workspace
@@ -91,6 +91,7 @@ class DeviceAdmin(SuperuserOnly, Audited):
         "online",
         "reason",
         "last_seen_at",
+        "clock",
         "workspace",
         "gateway",
     ]
@@ -106,11 +107,14 @@ class DeviceAdmin(SuperuserOnly, Audited):
     fieldsets = [
         (None, {"fields": ["sn", "callsign", "kind_name", "model_name", "model_key", "thing_version"]}),
         (_("Owner"), {"fields": ["workspace", "bound_at", "bound_with"]}),
-        (_("Connection"), {"fields": ["online", "reason", "last_seen_at", "gateway", "channel_index", "created_at"]}),
+        (
+            _("Connection"),
+            {"fields": ["online", "reason", "last_seen_at", "clock", "gateway", "channel_index", "created_at"]},
+        ),
     ]
     readonly_fields = (
         "sn", "kind_name", "model_name", "model_key", "thing_version", "workspace", "bound_at", "bound_with", "online",
-        "reason", "last_seen_at", "gateway", "channel_index", "created_at",
+        "reason", "last_seen_at", "clock", "gateway", "channel_index", "created_at",
     )  # fmt: skip
     inlines = [TimelineInline]
     action_form = ClaimForm
@@ -144,6 +148,10 @@ class DeviceAdmin(SuperuserOnly, Audited):
     @admin.display(description=_("offline because"), ordering="offline_reason")
     def reason(self, device: Device) -> str:
         return device.get_offline_reason_display() or NOTHING
+
+    @admin.display(description=_("clock"), ordering="clock_skew_ms")
+    def clock(self, device: Device) -> str:
+        return clock_text.clock_warning(device.clock_skew_ms) or NOTHING
 
     @admin.action(description=_("Let unclaimed devices join the workspace chosen here"), permissions=["change"])
     def claim(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:

@@ -185,7 +185,7 @@ def _join(claim: Claim, code: BindCode, devices: Sequence[Device]) -> None:
     for device in dict.fromkeys(devices):
         if device.workspace_id == code.workspace_id:
             continue
-        ownership.join(device, code.workspace)
+        ownership.join(device, code.workspace, by=f"code {code}")
         Device.objects.unscoped().filter(pk=device.pk).update(bound_with=code)
         audit.record(
             "device.bound",

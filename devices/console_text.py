@@ -3,7 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from devices import labels
+from devices import clock, clock_text, labels
 from devices.models import OfflineReason
 
 TEXT: dict[str, str | Promise] = {
@@ -80,6 +80,11 @@ TEXT: dict[str, str | Promise] = {
     "details.none": _("This device has not reported any values yet."),
     "details.no_match": _("No value matches the filter."),
     "details.more": _("{count} more values are not shown."),
+    # Timeline
+    "timeline.loading": _("Loading…"),
+    "timeline.empty": _("Nothing has happened yet."),
+    "timeline.failed": _("The timeline could not be loaded."),
+    **clock_text.TEXT,
 }
 
 
@@ -87,6 +92,7 @@ def console_text() -> dict[str, object]:
     """Everything that the page needs to speak: plain texts, and labels by number."""
     return {
         "text": {key: str(text) for key, text in TEXT.items()},
+        "clock_warn_above": clock.WARN_ABOVE,
         "reasons": {reason.value: str(reason.label) for reason in OfflineReason},
         "labels": {
             name: {str(number): str(label) for number, label in table.items()}

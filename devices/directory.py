@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 #: An SN that we do not know is looked up again after this many seconds; until then its telemetry is dropped.
 UNKNOWN_FOR = 10.0
 MAX_UNKNOWN = 10_000
-DOCK = 3
-_COLUMNS = ("sn", "workspace__workspace_id", "online", "domain")
+CONTROLLER, DOCK = 2, 3
+_COLUMNS = ("sn", "workspace__workspace_id", "online", "domain", "clock_skew_ms")
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Entry:
 
     workspace_id: UUID | None
     online: bool
+    is_gateway: bool = False
+    clock_skew_ms: int | None = None
     sent: dict[str, int] = field(default_factory=dict)
 
 
@@ -53,9 +55,11 @@ class Directory:
     def online(self) -> list[str]:
         return [sn for sn, entry in list(self._entries.items()) if entry.online]
 
-    def load(self) -> None:
-        """Read all devices."""
+    def load(self) -> list[str]:
+        """Read all devices; returns those that came or went without an announcement that reached us."""
+        before = {sn: entry.online for sn, entry in list(self._entries.items())}
         self._store(Device.objects.unscoped().values_list(*_COLUMNS).iterator())
+        return [sn for sn, online in before.items() if self._entries[sn].online is not online]
 
     def look_up(self) -> None:
         """Read the devices that were asked for, a few hundred at a time."""
@@ -68,12 +72,18 @@ class Directory:
             found = self._store(rows.values_list(*_COLUMNS))
             self._forget(set(batch) - found)
 
-    def _store(self, rows: Iterable[tuple[str, UUID | None, bool, int | None]]) -> set[str]:
+    def _store(self, rows: Iterable[tuple[str, UUID | None, bool, int | None, int | None]]) -> set[str]:
         found = set()
-        for sn, workspace_id, online, domain in rows:
+        for sn, workspace_id, online, domain, clock_skew_ms in rows:
             known = self._entries.get(sn)
             same_browsers = known is not None and known.workspace_id == workspace_id
-            self._entries[sn] = Entry(workspace_id, online, known.sent if known and same_browsers else {})
+            self._entries[sn] = Entry(
+                workspace_id,
+                online,
+                is_gateway=domain in (CONTROLLER, DOCK),
+                clock_skew_ms=clock_skew_ms,
+                sent=known.sent if known and same_browsers else {},
+            )
             self._unknown.pop(sn, None)
             (self.docks.add if domain == DOCK else self.docks.discard)(sn)
             found.add(sn)

@@ -11,6 +11,8 @@ from cloudapi.valkey import after_commit as after_commit_in_valkey
 from cloudapi.valkey import client, text
 
 KEY = "cloudapi:heard"
+#: Since when (ms) silences are timed without a break. Gone when Valkey was emptied.
+TIMED_SINCE_KEY = "cloudapi:heard:since"
 
 
 def now_ms() -> int:
@@ -29,6 +31,23 @@ def note(last_heard: Mapping[str, int]) -> None:
     """Note signs of life. Never takes a moment back."""
     if last_heard:
         client().zadd(KEY, dict(last_heard), gt=True)
+
+
+def begin(sns: Iterable[str], at: int) -> None:
+    """Time those that are not being timed, from `at` (ms) on: without this, an emptied Valkey would forget them."""
+    if moments := dict.fromkeys(sns, at):
+        client().zadd(KEY, moments, nx=True)
+
+
+def begin_anew(sns: Iterable[str], at: int) -> None:
+    """After an outage: everyone's silence is timed from `at` (ms) on."""
+    note(dict.fromkeys(sns, at))
+    client().set(TIMED_SINCE_KEY, at)
+
+
+def is_emptied() -> bool:
+    """True if Valkey has forgotten whose silence was being timed."""
+    return not client().exists(TIMED_SINCE_KEY)
 
 
 def after_commit(sns: Iterable[str], at: int) -> None:

@@ -5,7 +5,7 @@ group of the device's workspace through the channel layer; this module is the on
 text, since browsers get what is sent here unless several have to be merged:
 
     {"type": "snapshot" | "delta", "at": ms, "devices": [{sn, kind, model, model_key, callsign, gateway_sn, online,
-     offline_reason, last_seen_at, values: {…}}, {sn, removed: true}, …]}
+     offline_reason, last_seen_at, clock_skew_ms, values: {…}}, {sn, removed: true}, …]}
 
 A delta holds `sn` and what changed.
 """
@@ -107,6 +107,7 @@ def describe(devices: Sequence[Device], *, with_values: bool) -> list[dict[str, 
             "gateway_sn": _visible_gateway(device),
             "online": device.online,
             "offline_reason": device.offline_reason,
+            "clock_skew_ms": device.clock_skew_ms,
             "last_seen_at": last_seen.get(device.sn, heard.milliseconds(device.last_seen_at)),
         }
         for device in devices

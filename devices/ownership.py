@@ -32,7 +32,7 @@ def claim(*, sns: Sequence[str], workspace: Workspace, user: User | None = None)
         raise OwnedElsewhere(", ".join(foreign))
     joining = [device for device in devices if device.workspace_id != workspace.pk]
     for device in joining:
-        join(device, workspace)
+        join(device, workspace, by=_by(user))
         audit.record("device.claimed", target=device.sn, workspace=workspace, user=user)
     return devices
 
@@ -50,22 +50,33 @@ def release(*, device: Device, user: User | None = None) -> None:
         online=False,
         offline_reason=OfflineReason.RELEASED,
     )
-    timeline.note([device], "released", timezone.now(), detail=str(workspace))
+    timeline.note([device], "released", timezone.now(), detail=_owner(_by(user), workspace))
     audit.record("device.released", target=device.sn, workspace=workspace, user=user)
     live.removed_from(workspace.workspace_id, [device.sn])
     live.changed([device.sn])
 
 
-def join(device: Device, workspace: Workspace) -> None:
-    """Make a locked device a member of the workspace; it leaves the one it was in. Saves, and pushes after commit."""
+def join(device: Device, workspace: Workspace, *, by: str = "") -> None:
+    """Make a locked device a member of the workspace; it leaves the one it was in. Saves, and pushes after commit.
+
+    `by`: whose doing it is, for the timeline: "user NAME", "code HINT" or "gateway SN".
+    """
     previous = device.workspace
     device.workspace = workspace
     device.bound_at = timezone.now()
     device.save(update_fields=["workspace", "bound_at"])
-    timeline.note([device], "joined_workspace", device.bound_at, detail=str(workspace))
+    timeline.note([device], "joined_workspace", device.bound_at, detail=_owner(by, workspace))
     if previous is not None:
         live.removed_from(previous.workspace_id, [device.sn])
     live.changed([device.sn])
+
+
+def _by(user: User | None) -> str:
+    return f"user {user.get_username()}" if user is not None else ""
+
+
+def _owner(by: str, workspace: Workspace) -> str:
+    return f"{by}: {workspace}" if by else str(workspace)
 
 
 def lock(sns: Sequence[str]) -> list[Device]:

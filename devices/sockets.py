@@ -5,18 +5,24 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from cloudapi.valkey import run_id
 from workspaces.socket_access import ACCESS_ENDED, Access
+
+#: Close code "service restart": what was published meanwhile is lost, and whoever comes again gets a new snapshot.
+COME_AGAIN = 1012
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
     """Subclasses say who has access, which groups carry their frames, and what a new socket gets first.
 
-    Nothing inbound changes state. A socket is closed with 4401 within `TOKEN_CHECK_SECONDS` after its access ended.
+    Nothing inbound changes state. Within `TOKEN_CHECK_SECONDS` a socket is closed with 4401 after its access ended, and
+    with 1012 after Valkey was started anew.
     """
 
     access: Access
@@ -45,6 +51,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
         self.run(self._watch_access())
+        self.run(self._watch_valkey())
         await self.begin()
 
     def run(self, work: Any) -> None:
@@ -67,3 +74,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 if not await database_sync_to_async(self.access.still_holds)():
                     await self.close(code=ACCESS_ENDED)
                     return
+
+    async def _watch_valkey(self) -> None:
+        known = ""
+        while True:
+            with contextlib.suppress(redis.RedisError):
+                now = await database_sync_to_async(run_id)()
+                if known and now != known:
+                    await self.close(code=COME_AGAIN)
+                    return
+                known = now
+            await asyncio.sleep(settings.TOKEN_CHECK_SECONDS)

@@ -83,7 +83,7 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     _detach(
         [device for device in devices.values() if device.sn not in present and device != gateway], gateway, topology, at
     )
-    presence.came_online(coming, at=at)
+    presence.came_online(coming, at=at, detail=f"topology {gateway.sn}")
     heard.after_commit([device.sn for device in coming], topology.received_at)
     live.changed([gateway.sn, *devices])
     return True
@@ -150,7 +150,7 @@ def _attach(device: Device, sub: SubDevice, gateway: Device, received_at: int, a
     device.save(update_fields=["gateway", "channel_index", "topology_received_at"])
     _describe(device, sub.product)
     if device.workspace is None and gateway.workspace is not None:
-        ownership.join(device, gateway.workspace)
+        ownership.join(device, gateway.workspace, by=f"gateway {gateway.sn}")
     return True
 
 

@@ -55,6 +55,11 @@ class Device(models.Model):
     )  # fmt: skip
     last_seen_at = models.DateTimeField(_("last heard"), null=True, blank=True)
 
+    clock_skew_ms = models.BigIntegerField(
+        _("clock skew (ms)"), null=True, blank=True, editable=False,
+        help_text=_("Our clock minus the gateway's, smoothed. Timed commands fail when it exceeds 30 seconds."),
+    )  # fmt: skip
+
     #: When the stored topology was sent, for a gateway: the device's own clock in ms, never later than ours; and our
     #: clock when it arrived. For a sub-device: our clock when a gateway last named it, across gateways.
     topology_timestamp = models.BigIntegerField(null=True, blank=True, editable=False)

@@ -1,9 +1,10 @@
 // Everything that is known about one device.
 
 import { byId, element, setAttribute, setChildren, setText } from "./dom.js";
-import { explanation, hint } from "./explain.js";
+import { clockWarning, explanation, hint } from "./explain.js";
 import { allFacts, FactList } from "./facts.js";
 import { age, model, name, none, raw, t } from "./format.js";
+import { TimelineView } from "./timeline.js";
 import { flatten } from "./values.js";
 
 const MOST_ROWS = 500;
@@ -18,9 +19,11 @@ export class DetailsView {
   #identity = new Map();
   #opener = null;
   #onChange;
+  #timeline;
 
-  constructor(store, onChange) {
+  constructor(store, devicesPath, onChange) {
     this.#store = store;
+    this.#timeline = new TimelineView(devicesPath);
     this.#onChange = onChange;
     byId("details-close").addEventListener("click", () => this.close());
     this.#filter.addEventListener("input", () => this.render());
@@ -49,6 +52,7 @@ export class DetailsView {
     if (!this.selected) return;
     this.selected = "";
     this.#panel.hidden = true;
+    this.#timeline.close();
     document.body.classList.remove("has-details");
     if (this.#opener?.isConnected) this.#opener.focus();
     this.#onChange("");
@@ -63,6 +67,7 @@ export class DetailsView {
     }
     setText(byId("details-title"), name(device));
     this.#facts.render(allFacts(device));
+    this.#renderClock(device);
     this.tick();
     this.#renderValues(device);
   }
@@ -75,6 +80,7 @@ export class DetailsView {
     setAttribute(byId("details-explanation"), "data-online", String(device.online));
     setText(sentence, explanation(device, now));
     setText(help, hint(device));
+    this.#timeline.render(device, now);
     const gateway = this.#store.devices.get(device.gateway_sn);
     this.#renderIdentity({
       kind: t(`kind.${device.kind}`),
@@ -84,6 +90,14 @@ export class DetailsView {
       gateway: gateway ? `${name(gateway)} · ${gateway.sn}` : device.gateway_sn || none(),
       heard: age(device.last_seen_at, now),
     });
+  }
+
+  #renderClock(device) {
+    const warning = clockWarning(device);
+    const [sentence, help] = byId("details-clock").children;
+    byId("details-clock").hidden = !warning;
+    setText(sentence, warning);
+    setText(help, t("clock.hint"));
   }
 
   #renderIdentity(lines) {

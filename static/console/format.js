@@ -53,6 +53,18 @@ export function clock(at, now) {
   return (Math.abs(now - at) < 43_200_000 ? clockFormat : dateFormat).format(date);
 }
 
+export const clockWarnAbove = () => words.clock_warn_above;
+
+// As devices/clock_text.py says it.
+export function duration(milliseconds) {
+  if (milliseconds < 9_950) return t("duration.seconds", { s: Number((milliseconds / 1000).toFixed(1)) });
+  const seconds = Math.round(milliseconds / 1000);
+  const [minutes, hours, days] = [60, 3600, 86_400].map((unit) => Math.floor(seconds / unit));
+  if (!minutes) return t("duration.seconds", { s: seconds });
+  if (!hours) return t("duration.minutes", { m: minutes, s: seconds % 60 });
+  return days ? t("duration.days", { d: days, h: hours % 24 }) : t("duration.hours", { h: hours, m: minutes % 60 });
+}
+
 export const name = (device) => device.callsign || model(device);
 
 export function model(device) {

@@ -14,7 +14,7 @@ useWords(data, document.documentElement.lang);
 
 const store = new Store();
 const connection = new Connection(data.socket_path);
-const details = new DetailsView(store, (sn) => {
+const details = new DetailsView(store, data.devices_path, (sn) => {
   tree.mark(sn);
   plan.mark(sn);
 });

@@ -13,7 +13,7 @@ const record = (value) => (value !== null && typeof value === "object" && !Array
 
 const blank = (sn) => ({
   sn, kind: "unknown", model: "", model_key: "", callsign: "", gateway_sn: "", online: false,
-  offline_reason: "", last_seen_at: null, values: {}, trail: [],
+  offline_reason: "", last_seen_at: null, clock_skew_ms: null, values: {}, trail: [],
 });
 
 const READ = {
@@ -25,6 +25,7 @@ const READ = {
   online: (value) => value === true,
   offline_reason: string,
   last_seen_at: milliseconds,
+  clock_skew_ms: milliseconds,
 };
 
 export class Store {

@@ -1,7 +1,7 @@
 // The topology: gateways, and under each the devices that are connected to it.
 
 import { byId, element, setAttribute, setChildren, setText } from "./dom.js";
-import { explanation } from "./explain.js";
+import { clockWarning, explanation } from "./explain.js";
 import { FactList, shortFacts } from "./facts.js";
 import { age, model, name, t } from "./format.js";
 import { icon } from "./symbols.js";
@@ -14,6 +14,7 @@ class Row {
     this.model = element("span", { class: "row-model" });
     this.heard = element("span", { class: "row-heard" });
     this.reason = element("p", { class: "row-reason" });
+    this.clock = element("p", { class: "row-warning" });
     const facts = element("dl", { class: "facts" });
     this.facts = new FactList(facts);
     this.sign = element("span", { class: "row-sign" });
@@ -26,6 +27,7 @@ class Row {
         element("div", { class: "row-title" }, this.name, this.state),
         element("div", { class: "row-sub" }, this.model, element("span", { class: "sn", text: sn }), this.heard),
         this.reason,
+        this.clock,
         facts,
       ),
       this.children,
@@ -40,6 +42,7 @@ class Row {
     setAttribute(this.node, "data-online", String(device.online));
     if (this.kind !== device.kind) this.sign.replaceChildren(icon((this.kind = device.kind)));
     this.facts.render(shortFacts(device));
+    setText(this.clock, clockWarning(device));
     this.tick(device, now);
   }
 

@@ -61,13 +61,17 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
+        """What has arrived stays readable."""
         self._client.disconnect()
         self._client.loop_stop()
+        # paho closes two of its three sockets when it is collected, and cannot use any beyond the 1024th.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
+        del self._client
 
     # --- sending ------------------------------------------------------------------------------------------------------
-    def publish(self, topic: str, payload: str | bytes) -> None:
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
         """Returns when the broker has confirmed it."""
-        self._client.publish(topic, payload, qos=1).wait_for_publish(ANSWER_SECONDS)
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(ANSWER_SECONDS)
 
     def send(self, topic: str, method: str, data: Any, **more: Any) -> dict[str, Any]:
         """Publishes a message with new ids, unless `more` says others, and returns it."""
@@ -127,5 +131,5 @@ class Gateway:
 
     def _keep(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         with self._arrived:
-            self._replies.append(Reply(message.topic, message.payload))
+            self._replies.append(Reply(message.topic, bytes(message.payload)))
             self._arrived.notify_all()

@@ -110,3 +110,12 @@ def devices(platform: Platform, *sns: str) -> list[dict[str, Any]]:
 def shell(platform: Platform, code: str) -> Any:
     """Runs Python inside the platform, for what only people can do in the admin; the last line printed is JSON."""
     return json.loads(platform.run("shell", "-v", "0", "-c", code).strip().splitlines()[-1])
+
+
+def supervised(platform: Platform) -> bool:
+    """Starts what has ended by itself, as `make run` and compose do: Celery sometimes ends when Valkey dies."""
+    for name, child in platform.children.items():
+        if not child.is_running:
+            print(f"\n{name} had ended and is started again")  # noqa: T201
+            child.start()
+    return True

@@ -269,7 +269,8 @@ def test_five_wrong_codes_lock_a_gateway_out(acme: Tenant, code: str) -> None:
             assert dock.request("airport_organization_get", wrong_get) == GET_REFUSED
             wrong_bind = acme.bind_data(WRONG, dock.sn)
             assert err_infos(dock.request("airport_organization_bind", wrong_bind)) == [(dock.sn, 210231)]
-        for data in (None, {}, [], {"device_binding_code": WRONG}):  # malformed: not counted
+        malformed: list[Any] = [None, {}, [], {"device_binding_code": WRONG}]
+        for data in malformed:  # not counted
             assert dock.request("airport_organization_get", data) == MALFORMED
         assert dock.request("airport_organization_get", right_get)["result"] == 0
 

@@ -1,4 +1,4 @@
-"""mqtt_worker as a process: its table, its ends, and that nobody loses anything while a part of the platform is away."""
+"""mqtt_worker as a process: its table, its ends, and what is sent while a part of the platform is away."""
 
 import signal
 import subprocess
@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from cloudapi.platform import BASE_DIR, processes
 from tests.live.foreign_client import Gateway
-from tests.live.tenants import Tenant, devices, err_infos, new_sn
+from tests.live.tenants import Tenant, devices, err_infos, new_sn, supervised
 from tests.platform import Platform
 from tests.processes import wait_until
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def acme(platform: Platform) -> Tenant:
-    return Tenant(platform, "Acme", docks=6)
+    return Tenant(platform, "Acme", docks=8)
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +95,29 @@ def test_a_restart_loses_no_device_that_is_connected(acme: Tenant, code: str, pl
     assert (shown["online"], shown["bound"]) == (True, True)
 
 
-def seen_since(platform: Platform, sn: str, moment: float) -> bool:
-    import redis
+def test_a_task_that_a_killed_celery_took_along_comes_back(acme: Tenant, code: str, platform: Platform) -> None:
+    """Celery takes a task from the queue first and notes it afterwards; when it is killed in between, both are gone."""
+    with acme.dock() as dock, redis.Redis.from_url(platform.redis_url) as valkey:
+        stop_celery(platform)
+        sent = dock.send(dock.requests, "airport_organization_bind", acme.bind_data(code, dock.sn))
+        wait_until(lambda: valkey.zcard("cloudapi:inflight:due") == 1, "it is noted")
+        [task_id] = valkey.zrange("cloudapi:inflight:due", 0, -1)
+        # Its task is taken out of the queue; tasks about presence wait there, too.
+        wait_until(lambda: any(valkey.lrem("celery", 1, task) for task in queued(valkey, task_id)), "it is queued")
+        platform.start_process("celery")
+        # Normally it becomes due after 35 s.
+        valkey.zadd("cloudapi:inflight:due", {task_id: time.time() * 1000})
+        assert err_infos(dock.answers(sent)[0].data) == [(dock.sn, 0)]
+        wait_until(lambda: not valkey.exists("cloudapi:inflight", "cloudapi:inflight:due"), "it is forgotten")
+        assert len(dock.arrived(sent)) == 1
 
+
+def queued(valkey: redis.Redis, task_id: bytes) -> list[bytes]:
+    tasks: list[bytes] = valkey.lrange("celery", 0, -1)  # type: ignore[assignment]
+    return [task for task in tasks if task_id in task]
+
+
+def seen_since(platform: Platform, sn: str, moment: float) -> bool:
     with redis.Redis.from_url(platform.redis_url) as client:
         heard = client.zscore("cloudapi:heard", sn)
         return isinstance(heard, float) and heard / 1000 >= moment
@@ -134,7 +155,8 @@ def test_what_is_sent_meanwhile_is_answered_afterwards(
         ]
         began = time.monotonic()
         platform.start_process(name)
-        config, bound, topology = (dock.answers(one, seconds=45)[0].data for one in sent)
+        wait_until(lambda: supervised(platform) and all(map(dock.arrived, sent)), "all are answered", 45)
+        config, bound, topology = (dock.arrived(one)[0].data for one in sent)
         took = time.monotonic() - began
         assert "app_id" in config
         assert err_infos(bound) == [(dock.sn, 0), (aircraft, 0)]

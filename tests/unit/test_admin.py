@@ -211,6 +211,24 @@ def test_devices_can_be_filtered_by_kind(browser: Client, one_of_each: None, kin
     assert [device.sn for device in found] == {"3": ["DOCK-1"], "other": ["AIRCRAFT-1"]}.get(kind, [])
 
 
+@pytest.mark.parametrize(
+    ("skew", "warning"),
+    [
+        (7_390_000, "Clock is 2 h 3 min behind"),
+        (-59_700, "Clock is 1 min 0 s ahead"),
+        (5_001, "Clock is 5 s behind"),
+        (-93_600_000, "Clock is 1 d 2 h ahead"),
+        (5_000, ""),
+        (None, ""),
+    ],
+)
+def test_the_list_warns_of_wrong_clocks(browser: Client, one_of_each: None, skew: int | None, warning: str) -> None:
+    Device.objects.unscoped().update(clock_skew_ms=skew)
+    page = browser.get(url("devices_device_changelist")).content.decode()
+    assert page.count("Clock is") == (2 if warning else 0)
+    assert warning in page
+
+
 @pytest.mark.live
 def test_the_list_shows_the_live_moment(browser: Client, one_of_each: None, valkey: str) -> None:
     heard.note({"DOCK-1": 1_700_000_000_000})

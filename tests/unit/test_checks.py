@@ -52,6 +52,7 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
         ("LIVE_TICK_SECONDS", 0.0, "cloudapi.E007"),
         ("LIVE_TICK_SECONDS", float("nan"), "cloudapi.E007"),
         ("OFFLINE_AFTER_SECONDS", -1.0, "cloudapi.E008"),
+        ("TIMELINE_DAYS", -1.0, "cloudapi.E016"),
         ("MQTT_PORT", 70000, "cloudapi.E009"),
         ("MQTT_BROKER", "amqtt", "cloudapi.E011"),
         ("PUBLIC_URL", "http://cloudapi.example", "cloudapi.W012"),

@@ -97,6 +97,8 @@ def test_the_console_tells_its_script_where_to_connect(workspace: Workspace, ali
     assert found
     data = json.loads(found[1])
     assert data["socket_path"] == f"/ws/workspaces/{workspace.workspace_id}/"
+    assert data["devices_path"] == f"{console(workspace)}devices/"
+    assert data["clock_warn_above"] == 5000
     assert data["labels"]["dock_mode"]["0"] == "Idle"
     assert data["reasons"]["left_gateway"] == "no longer connected to its gateway"
     assert workspace.organization.organization_id in page

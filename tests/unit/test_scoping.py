@@ -28,13 +28,17 @@ TENANT_OWNED: tuple[type[models.Model], ...] = (
 MAY_SAY_UNSCOPED = {
     "devices/admin.py",  # platform admins claim devices into any workspace
     "devices/binding.py",  # a code decides which tenant a device joins
+    "devices/connections.py",  # a gateway's connection is nobody's secret to the worker
     "devices/directory.py",  # the worker serves all tenants
     "devices/live.py",  # sorts changed devices by their workspace
+    "devices/management/commands/timeline.py",  # commands are for the platform's own people
     "devices/ownership.py",  # devices change hands here
     "devices/presence.py",  # silence is measured for all
     "devices/topology.py",  # a gateway names devices that may be anybody's
+    "mqtt_bridge/account_endings.py",  # a log-in's accounts, and those of former pilots
     "mqtt_bridge/broker_access/amqtt_plugin.py",
     "mqtt_bridge/broker_access/roles.py",  # the broker has the accounts of all tenants
+    "mqtt_bridge/connections.py",  # which gateway an account belongs to
     "mqtt_bridge/context.py",  # finds the tenant of a gateway
     "mqtt_bridge/controllers.py",  # a controller has one account on the platform
     "mqtt_bridge/credentials.py",  # an SN has one account on the platform
@@ -42,6 +46,7 @@ MAY_SAY_UNSCOPED = {
     "mqtt_bridge/handlers/organization.py",  # says of foreign devices that they are taken
     "mqtt_bridge/handlers/topology.py",  # whoever has an account is a gateway
     "mqtt_bridge/management/commands/device.py",  # commands are for the platform's own people
+    "mqtt_bridge/take_over.py",  # whose a controller is, of all tenants
     "workspaces/bind_throttle.py",  # an organization's admins, in all its workspaces
     "workspaces/management/output.py",
     "workspaces/scoping.py",
