@@ -53,11 +53,11 @@ class Directory:
             self._wanted.update(sns)
 
     def online(self) -> list[str]:
-        return [sn for sn, entry in list(self._entries.items()) if entry.online]
+        return [sn for sn, entry in self._entries.copy().items() if entry.online]
 
     def load(self) -> list[str]:
         """Read all devices; returns those that came or went without an announcement that reached us."""
-        before = {sn: entry.online for sn, entry in list(self._entries.items())}
+        before = {sn: entry.online for sn, entry in self._entries.copy().items()}
         self._store(Device.objects.unscoped().values_list(*_COLUMNS).iterator())
         return [sn for sn, online in before.items() if self._entries[sn].online is not online]
 

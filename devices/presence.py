@@ -23,27 +23,41 @@ NEEDS_TOPOLOGY = (OfflineReason.LEFT_GATEWAY,)
 
 def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") -> None:
     """Mark devices online, in the caller's transaction. `detail`: by what (`devices.timeline`)."""
-    for device in devices:
-        offline = Device.objects.unscoped().filter(pk=device.pk, online=False)
-        if offline.update(online=True, offline_reason="", last_seen_at=at):
-            timeline.note([device], "online", at, detail=detail)
+    coming = _lock([device.pk for device in devices], online=False)
+    if coming:
+        rows = Device.objects.unscoped().filter(pk__in=[device.pk for device in coming])
+        rows.update(online=True, offline_reason="", last_seen_at=at)
+        timeline.note(coming, "online", at, detail=detail)
 
 
 def went_offline(devices: Sequence[Device], reason: OfflineReason, *, at: datetime, detail: str = "") -> None:
     """Mark devices offline with a reason, in the caller's transaction. A gateway takes its sub-devices with it."""
+    going = _lock([device.pk for device in devices], online=True)
+    pks = {device.pk for device in going}
+    with_their_gateway = [device for device in going if device.gateway_id in pks]
+    first = [device for device in going if device.gateway_id not in pks] or with_their_gateway
+    _take_offline(first, reason, at, detail)
+    if reason == OfflineReason.LEFT_GATEWAY:
+        # Who was offline for another reason has a newer one now. Silence says nothing new of a device that went with
+        # its gateway a moment ago.
+        others = [device.pk for device in devices if device.pk not in pks]
+        Device.objects.unscoped().filter(pk__in=others, online=False).update(offline_reason=reason)
+
+
+def _take_offline(devices: Sequence[Device], reason: OfflineReason, at: datetime, detail: str = "") -> None:
+    """Hundreds may go at once, so they are written together. The rows are locked."""
+    if not devices:
+        return
     last_seen = _last_seen([device.sn for device in devices])
     for device in devices:
-        seen = {"last_seen_at": heard.moment(last_seen[device.sn])} if device.sn in last_seen else {}
-        online = Device.objects.unscoped().filter(pk=device.pk, online=True)
-        if online.update(online=False, offline_reason=reason, **seen):
-            timeline.note([device], reason, at, detail=detail or _silence(device, reason, at, last_seen))
-            live.changed([device.sn])
-            behind = list(Device.objects.unscoped().filter(gateway=device, online=True))
-            went_offline(behind, OfflineReason.GATEWAY_OFFLINE, at=at, detail=f"{device.sn} {reason}")
-        elif reason == OfflineReason.LEFT_GATEWAY:
-            # It was offline for another reason, and this is what people ask for. Silence says nothing new of a device
-            # that went with its gateway a moment ago.
-            Device.objects.unscoped().filter(pk=device.pk, online=False).update(offline_reason=reason)
+        device.online, device.offline_reason = False, reason
+        if device.sn in last_seen:
+            device.last_seen_at = heard.moment(last_seen[device.sn])
+    Device.objects.unscoped().bulk_update(devices, ["online", "offline_reason", "last_seen_at"])
+    timeline.note_each([(device, detail or _why(device, reason, at, last_seen)) for device in devices], reason, at)
+    live.changed([device.sn for device in devices])
+    behind = Device.objects.unscoped().filter(gateway__in=devices, online=True).values_list("pk", flat=True)
+    _take_offline(_lock(list(behind), online=True), OfflineReason.GATEWAY_OFFLINE, at)
 
 
 @transaction.atomic
@@ -67,8 +81,10 @@ def gone_silent(sns: Sequence[str]) -> None:
     deadline = now - int(settings.OFFLINE_AFTER_SECONDS * 1000)
     last_seen = heard.last_seen(sns)
     silent = [sn for sn in sns if last_seen.get(sn, now) <= deadline]
-    rows = Device.objects.unscoped().filter(sn__in=silent, online=True).select_related("gateway")
-    devices = list(rows.select_for_update(of=("self",)).order_by("sn"))
+    # Those behind them are locked together with them, so that two such tasks never wait for each other in a circle.
+    concerned = Device.objects.unscoped().filter(Q(sn__in=silent) | Q(gateway__sn__in=silent), online=True)
+    locked = _lock(list(concerned.values_list("pk", flat=True)), online=True)
+    devices = [device for device in locked if device.sn in set(silent)]
     for reason, group in _by_reason(devices, last_seen).items():
         went_offline(group, reason, at=heard.moment(now))
     after_commit(lambda: heard.forget(silent, deadline))
@@ -94,14 +110,22 @@ def _by_reason(devices: Sequence[Device], last_seen: dict[str, int]) -> dict[Off
     return reasons
 
 
-def _silence(device: Device, reason: OfflineReason, at: datetime, last_seen: Mapping[str, int]) -> str:
-    """How long a device was silent, as the timeline notes it."""
+def _why(device: Device, reason: OfflineReason, at: datetime, last_seen: Mapping[str, int]) -> str:
+    """What the timeline notes: for how long the device was silent, or why its gateway went."""
+    if reason == OfflineReason.GATEWAY_OFFLINE and device.gateway is not None:
+        return f"{device.gateway.sn} {device.gateway.offline_reason}"
     if device.sn not in last_seen:
         return ""
     silence = timeline.seconds((heard.milliseconds(at) or 0) - last_seen[device.sn])
     if reason == OfflineReason.DISCONNECTED and device.gateway is not None:
         return f"{silence} {device.gateway.sn}"
     return silence
+
+
+def _lock(pks: Sequence[int], *, online: bool) -> list[Device]:
+    """Those of these devices that are online (or offline) when nobody else can change them any more, in SN order."""
+    rows = Device.objects.unscoped().filter(pk__in=pks, online=online).select_related("gateway")
+    return list(rows.select_for_update(of=("self",)).order_by("sn")) if pks else []
 
 
 def _last_seen(sns: Sequence[str]) -> dict[str, int]:

@@ -28,8 +28,13 @@ _PRUNED_AT_ONCE = 10_000
 
 def note(devices: Iterable[Device], event: str, at: datetime, detail: str = "") -> None:
     """Add one entry per device, in the caller's transaction."""
+    note_each([(device, detail) for device in devices], event, at)
+
+
+def note_each(details: Iterable[tuple[Device, str]], event: str, at: datetime) -> None:
+    """Like `note`, with a detail for each device."""
     TimelineEntry.objects.bulk_create(
-        [TimelineEntry(device=device, at=at, event=event, detail=detail[:200]) for device in devices]
+        [TimelineEntry(device=device, at=at, event=event, detail=detail[:200]) for device, detail in details]
     )
 
 

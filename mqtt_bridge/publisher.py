@@ -2,7 +2,9 @@
 
 import os
 import threading
+import time
 import uuid
+from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
 from django.conf import settings
@@ -23,14 +25,16 @@ class _Connection:
 
     def __init__(self) -> None:
         self._accepted = threading.Event()
+        self._ended = threading.Event()
         self._client = make_client(f"cloudapi-reply-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         self._client.on_connect = self._on_connect
+        self._client.on_disconnect = lambda *_args: self._ended.set()
         try:
             self._client.connect(settings.MQTT_HOST, settings.MQTT_PORT, keepalive=30)
         except OSError as error:
             raise NotPublished(f"the broker cannot be reached: {error}") from error
         self._client.loop_start()
-        if not self._accepted.wait(CONNECT_SECONDS):
+        if not self._until(self._accepted.is_set, self._accepted.wait, CONNECT_SECONDS):
             self.close()
             raise NotPublished("the broker did not accept the connection")
 
@@ -40,16 +44,23 @@ class _Connection:
         if not reason.is_failure:
             self._accepted.set()
 
+    def _until(self, is_done: Callable[[], bool], wait: Callable[[float], object], seconds: float) -> bool:
+        """Waits; not any longer when the connection has ended, since other answers wait behind this one."""
+        deadline = time.monotonic() + seconds
+        while not is_done() and not self._ended.is_set() and time.monotonic() < deadline:
+            wait(0.05)
+        return is_done()
+
     def is_usable(self) -> bool:
         return self._client.is_connected()
 
     def publish(self, topic: str, payload: bytes) -> None:
         try:
             info = self._client.publish(topic, payload, qos=1)
-            info.wait_for_publish(CONFIRM_SECONDS)
+            confirmed = self._until(info.is_published, info.wait_for_publish, CONFIRM_SECONDS)
         except (RuntimeError, ValueError) as error:
             raise NotPublished(str(error)) from error
-        if not info.is_published():
+        if not confirmed:
             raise NotPublished(f"no confirmation within {CONFIRM_SECONDS} s")
 
     def close(self) -> None:
