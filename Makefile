@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup venv test lint mypy migrations lock
+.PHONY: help run setup venv test faults lint mypy migrations lock
 
 help: ## show this help
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ test: setup ## lint and the whole test suite, with private servers of this machi
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest $(ARGS)
+
+# -s: a row for each fault, and the times of departures, appear as they are measured.
+faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (18 minutes)
+	@.ci/packages
+	$(PY) -m pytest tests/faults -m faults -s $(ARGS)
 
 lock: setup ## write both lock files anew from pyproject.toml
 	$(PY) -m uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --upgrade \

@@ -64,7 +64,8 @@ def publication(group: str, text: str) -> tuple[str, bytes]:
 def changed(sns: Iterable[str]) -> None:
     """Rows of these devices change in this transaction: after commit tell the browsers and the worker."""
     announced = tuple(dict.fromkeys(sns))
-    after_commit(lambda: _announce(announced))
+    if announced:
+        after_commit(lambda: _announce(announced))
 
 
 def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:

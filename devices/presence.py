@@ -21,13 +21,17 @@ from devices.models import Device, OfflineReason
 NEEDS_TOPOLOGY = (OfflineReason.LEFT_GATEWAY,)
 
 
-def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") -> None:
-    """Mark devices online, in the caller's transaction. `detail`: by what (`devices.timeline`)."""
+def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") -> list[str]:
+    """Mark devices online, in the caller's transaction; returns the SNs of those that were offline.
+
+    `detail`: by what (`devices.timeline`).
+    """
     coming = _lock([device.pk for device in devices], online=False)
     if coming:
         rows = Device.objects.unscoped().filter(pk__in=[device.pk for device in coming])
         rows.update(online=True, offline_reason="", last_seen_at=at)
         timeline.note(coming, "online", at, detail=detail)
+    return [device.sn for device in coming]
 
 
 def went_offline(devices: Sequence[Device], reason: OfflineReason, *, at: datetime, detail: str = "") -> None:

@@ -9,11 +9,14 @@ from devices.dji_socket import DjiConsumer
 from workspaces.socket_access import own_pages_only
 
 
-async def refuse(_scope: Any, receive: Any, send: Any) -> None:
+async def _refuse(_scope: Any, receive: Any, send: Any) -> None:
     """Unknown paths are refused like forbidden ones; the router would raise, and fill the log with tracebacks."""
     await receive()
     await send({"type": "websocket.close"})
 
+
+#: Django's URL functions are typed for views, channels gives them ASGI applications.
+refuse: Any = _refuse
 
 websocket_urlpatterns = [
     path("ws/workspaces/<uuid:workspace_id>/", own_pages_only(WorkspaceConsumer.as_asgi())),

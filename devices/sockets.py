@@ -48,11 +48,19 @@ class LiveConsumer(AsyncWebsocketConsumer):
         # Joining comes first: what changes while the snapshot is read arrives behind it.
         self._groups = self.groups_of(access)
         for group in self._groups:
-            await self.channel_layer.group_add(group, self.channel_name)
+            await self._join(group)
         await self.accept()
         self.run(self._watch_access())
         self.run(self._watch_valkey())
         await self.begin()
+
+    async def _join(self, group: str) -> None:
+        try:
+            await self.channel_layer.group_add(group, self.channel_name)
+        except redis.RedisError:
+            # The layer learns that Valkey was started anew when its old connection fails, and makes another one.
+            await asyncio.sleep(1.0)
+            await self.channel_layer.group_add(group, self.channel_name)
 
     def run(self, work: Any) -> None:
         """Run a coroutine until the socket closes."""

@@ -69,12 +69,12 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     """
     _check(topology, gateways)
     present = {sub.sn: sub for sub in topology.sub_devices}
-    Device.objects.bulk_create([Device(sn=sn) for sn in (topology.gateway_sn, *present)], ignore_conflicts=True)
     gateway, devices = _lock(topology, present)
     _check_owners(gateway, [devices[sn] for sn in present], organization_pk)
     if not _claim_newest(topology):
         return False
     at = heard.moment(topology.received_at)
+    before = {device.sn: _shown(device) for device in (gateway, *devices.values())}
     _describe(gateway, topology.product)
     coming = [gateway]
     for sn, sub in present.items():
@@ -83,10 +83,17 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     _detach(
         [device for device in devices.values() if device.sn not in present and device != gateway], gateway, topology, at
     )
-    presence.came_online(coming, at=at, detail=f"topology {gateway.sn}")
+    back = presence.came_online(coming, at=at, detail=f"topology {gateway.sn}")
     heard.after_commit([device.sn for device in coming], topology.received_at)
-    live.changed([gateway.sn, *devices])
+    # Most updates repeat what is known, all of them when thousands of gateways reconnect at once.
+    live.changed(sn for sn, device in {gateway.sn: gateway, **devices}.items() if _shown(device) != before[sn])
+    live.changed(back)
     return True
+
+
+def _shown(device: Device) -> tuple[object, ...]:
+    """What an update may change, without who is online."""
+    return device.gateway_id, device.workspace_id, device.domain, device.type, device.sub_type, device.thing_version
 
 
 def _check(topology: Topology, gateways: Collection[str]) -> None:
@@ -101,9 +108,13 @@ def _check(topology: Topology, gateways: Collection[str]) -> None:
 
 
 def _lock(topology: Topology, present: Iterable[str]) -> tuple[Device, dict[str, Device]]:
-    """The gateway, and every device that it names now or named before, locked."""
-    before = Device.objects.unscoped().filter(gateway__sn=topology.gateway_sn).values_list("sn", flat=True)
-    rows = {device.sn: device for device in ownership.lock([topology.gateway_sn, *present, *before])}
+    """The gateway, and every device that it names now or named before, locked. Those that are new are made."""
+    named = {topology.gateway_sn, *present}
+    before = list(Device.objects.unscoped().filter(gateway__sn=topology.gateway_sn).values_list("sn", flat=True))
+    rows = {device.sn: device for device in ownership.lock([*named, *before])}
+    if new := named - rows.keys():
+        Device.objects.bulk_create([Device(sn=sn) for sn in sorted(new)], ignore_conflicts=True)
+        rows = {device.sn: device for device in ownership.lock([*named, *before])}
     return rows.pop(topology.gateway_sn), rows
 
 
@@ -130,12 +141,14 @@ def _claim_newest(topology: Topology) -> bool:
 
 def _describe(device: Device, product: Product) -> None:
     """Keep what is known where the message leaves it out."""
-    for field in ("domain", "type", "sub_type"):
+    changed = []
+    for field in ("domain", "type", "sub_type", "thing_version"):
         value = getattr(product, field)
-        if value is not None:
+        if value not in (None, "", getattr(device, field)):
             setattr(device, field, value)
-    device.thing_version = product.thing_version or device.thing_version
-    device.save(update_fields=["domain", "type", "sub_type", "thing_version"])
+            changed.append(field)
+    if changed:
+        device.save(update_fields=changed)
 
 
 def _attach(device: Device, sub: SubDevice, gateway: Device, received_at: int, at: datetime) -> bool:

@@ -7,6 +7,7 @@ Handling a message twice does no harm: the ledger has the reply.
 """
 
 import contextlib
+import hashlib
 import logging
 import uuid
 from collections.abc import Callable
@@ -24,18 +25,31 @@ MESSAGES_KEY = "cloudapi:inflight"
 DUE_KEY = "cloudapi:inflight:due"
 #: Longer than Celery itself takes to bring a killed worker's tasks back.
 DUE_MS = (settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] + 5) * 1000
+#: With so many tasks in the queue, a repeat of a message that waits in it would only make everybody wait longer: when
+#: thousands of gateways reconnect at once, each asks again every few seconds.
+BACKLOG = 50
 #: A message that never ends must not come back for ever; no device waits for so long.
 GIVE_UP_MS = 600_000
 
 
-def note(message: Message) -> str:
-    """Note a message before it is queued; returns the id for its task. Raises redis.RedisError."""
-    task_id = uuid.uuid4().hex
+def note(message: Message) -> str | None:
+    """Note a message before it is queued; returns the id for its task, or None if it need not be queued: it repeats one
+    that waits for its turn, and the answer to that will do. Raises redis.RedisError."""
+    task_id = _task_id(message)
     with client().pipeline() as pipeline:
         pipeline.hset(MESSAGES_KEY, task_id, message.to_json())
-        pipeline.zadd(DUE_KEY, {task_id: heard.now_ms() + DUE_MS})
-        pipeline.execute()
-    return task_id
+        pipeline.zadd(DUE_KEY, {task_id: heard.now_ms() + DUE_MS}, nx=True)
+        pipeline.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
+        is_new, _is_due, waiting = pipeline.execute()
+    return task_id if is_new or waiting < BACKLOG else None
+
+
+def _task_id(message: Message) -> str:
+    """The same for a message and its repeats. Real devices send all-zero ids too, which say nothing (T5)."""
+    if not (message.tid.strip("0-") or message.bid.strip("0-")):
+        return uuid.uuid4().hex
+    told = (message.kind, message.gateway_sn, message.method, message.tid, message.bid, message.data)
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:32]
 
 
 def done(task_id: str) -> None:

@@ -175,7 +175,14 @@ def _client_id() -> str:
 
 def _queue(message: Message) -> None:
     """Queue a task; raises when Valkey did not confirm it."""
-    tasks.handle.apply_async((message.to_json(),), task_id=inflight.note(message), retry=False)
+    task_id = inflight.note(message)
+    if task_id is None:
+        return
+    try:
+        tasks.handle.apply_async((message.to_json(),), task_id=task_id, retry=False)
+    except Exception:
+        inflight.done(task_id)  # it comes again, and must not be taken for a repeat then
+        raise
 
 
 def _queue_again(task_id: str, message: str) -> None:

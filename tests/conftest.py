@@ -22,6 +22,7 @@ from tests.servers import (  # noqa: E402, F401
     mosquitto,
     platform,
     postgres,
+    shaken_platform,
     static_root,
     valkey,
     valkey_down,

@@ -4,6 +4,7 @@ valkey          the Valkey of settings.REDIS_URL, empty, for tests in this proce
 postgres        a PostgreSQL server; `postgres.create_database()` returns a DATABASE_URL of a migrated database
 mosquitto       where Mosquitto is installed
 platform        a running cloudapi, shared by the whole session: make your own organizations in it
+shaken_platform another one, shared by the tests that kill its parts and start them again
 make_platform   starts another one, for a test that kills it or needs other settings: make_platform(NAME="value")
 """
 
@@ -183,6 +184,11 @@ def make_platform(
     yield make
     for one in reversed(made):
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def shaken_platform(make_platform: Callable[..., Platform]) -> Platform:
+    return make_platform()
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,15 @@ PR_SET_PDEATHSIG = 1
 
 
 def follow_make() -> bool:
-    """Arranges that this process gets SIGTERM when its parent dies, if that parent is make. Linux only."""
+    """Arranges that this process gets SIGTERM when its parent dies, if that parent is make. Linux only.
+
+    True if make's interruption can be seen, too: one that was started in the background of a script ignores SIGINT from
+    the beginning, and looks as if it had been interrupted.
+    """
     if sys.platform != "linux" or not os.environ.get("MAKELEVEL") or _proc(os.getppid(), "comm").strip() != "make":
         return False
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    return True
+    return not make_was_interrupted()
 
 
 def make_was_interrupted() -> bool:

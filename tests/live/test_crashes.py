@@ -25,6 +25,12 @@ ANSWER_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
+def platform(shaken_platform: Platform) -> Platform:
+    supervised(shaken_platform)
+    return shaken_platform
+
+
+@pytest.fixture(scope="module")
 def acme(platform: Platform) -> Tenant:
     return Tenant(platform, "Crash", docks=4)
 

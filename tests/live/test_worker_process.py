@@ -18,6 +18,12 @@ pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
+def platform(shaken_platform: Platform) -> Platform:
+    supervised(shaken_platform)
+    return shaken_platform
+
+
+@pytest.fixture(scope="module")
 def acme(platform: Platform) -> Tenant:
     return Tenant(platform, "Acme", docks=8)
 

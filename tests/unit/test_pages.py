@@ -15,7 +15,7 @@ from django.utils import translation
 from devices.console_text import console_text
 from workspaces.models import Membership, Organization, Role, User, Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 PASSWORD = "a-long-enough-password"
 
 
@@ -58,6 +58,17 @@ def test_login_leads_to_the_page_that_was_asked_for(workspace: Workspace, alice:
 def test_login_does_not_lead_to_other_sites(alice: Client) -> None:
     typed = {"username": "alice", "password": PASSWORD, "next": "https://example.org/"}
     assert Client().post("/login/", typed).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("page", ["/login/", "/admin/login/"])
+def test_guessing_passwords_is_throttled_on_every_page_that_takes_one(page: str) -> None:
+    User.objects.create_superuser("dora", password=PASSWORD)
+    typed = {"username": "dora", "password": "wrong"}
+    texts = [Client().post(page, typed, REMOTE_ADDR="192.0.2.77").content.decode() for _attempt in range(11)]
+    assert ["Too many failed log-ins" in text for text in texts] == [False] * 10 + [True]
+    right = {"username": "Dora", "password": PASSWORD}
+    assert Client().post(page, right, REMOTE_ADDR="192.0.2.78").status_code == 200
+    assert Client().post(page, {"username": "", "password": "x"}, REMOTE_ADDR="192.0.2.79").status_code == 200
 
 
 def test_home_leads_to_the_only_workspace(workspace: Workspace, alice: Client) -> None:

@@ -10,10 +10,12 @@ from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
 from workspaces.admin.base import Audited, SuperuserOnly
+from workspaces.login_form import AdminLogInForm
 from workspaces.models import Membership, User
 
 # Groups carry Django permissions, which decide nothing here: roles are memberships.
 admin.site.unregister(Group)
+admin.site.login_form = AdminLogInForm
 
 
 class UserMembershipInline(SuperuserOnly, admin.TabularInline):

@@ -1,0 +1,92 @@
+"""When a device that leaves is shown offline: seconds from its last sign of life, or from the end of its connection."""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.faults.faults import until
+from tests.faults.field import Field
+from tests.faults.fleet import TELEMETRY_SECONDS, Dock
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.live
+
+GRACE, LATEST = 30.0, 32.0
+AT_ONCE = 2.0
+SPREAD_SECONDS = 6.0
+
+Departure = Callable[[Dock], None]
+
+
+async def come(docks: Sequence[Dock], *, reporting_every: float = TELEMETRY_SECONDS) -> None:
+    """All of them connect, say their topology and begin to report."""
+
+    async def one(number: int, dock: Dock) -> None:
+        await asyncio.sleep(number / 40)
+        await dock.connect()
+        await dock.say_topology()
+        dock.reporting = asyncio.create_task(dock.keep_reporting(reporting_every))
+
+    await asyncio.gather(*(one(number, dock) for number, dock in enumerate(docks)))
+
+
+async def depart(groups: dict[str, Sequence[Dock]]) -> dict[str, dict[str, float]]:
+    """Everybody leaves within a few seconds, each kind in its way; kind → SN → when."""
+    moments: dict[str, dict[str, float]] = {kind: {} for kind in (*groups, "aircraft leaves")}
+
+    async def one(kind: str, dock: Dock) -> None:
+        await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))
+        assert dock.reporting is not None
+        dock.reporting.cancel()
+        if kind == "falls silent":
+            # The topology is its last sign of life, the connection stays.
+            dock.has_aircraft = False
+            now = moments["aircraft leaves"][dock.aircraft] = moments[kind][dock.sn] = time.monotonic()
+            await dock.say_topology()
+            dock.watch.expect(dock.sn, False)
+            assert dock.asked[-1].tries == pytest.approx([now], abs=0.5)
+        else:
+            dock.report()
+            moments[kind][dock.sn] = time.monotonic()
+            dock.leave({"says good-bye": "clean", "socket closed": "fin", "socket reset": "reset"}[kind])
+
+    await asyncio.gather(*(one(kind, dock) for kind, docks in groups.items() for dock in docks))
+    return moments
+
+
+def measure(field: Field, each: int) -> None:
+    kinds = {"says good-bye": each, "socket closed": each // 2, "socket reset": each // 2, "falls silent": each}
+    groups: dict[str, Sequence[Dock]] = {kind: field.docks(number) for kind, number in kinds.items()}
+    everybody = [dock for docks in groups.values() for dock in docks]
+    watch = field.watch
+    field.join(everybody)
+    field.fleet.run(come(everybody))
+    wait_until(lambda: not watch.wrong(), "everybody is shown online", 60)
+    began = len(watch.changes)
+    moments = field.fleet.run(depart(groups))
+    until(lambda: not watch.wrong(), 45)
+    changes = {change.sn: change.at for change in watch.changes[began:] if not change.online}
+    print(f"\n{'departure':<18}{'number':>7}{'min s':>8}{'median':>8}{'max':>8}")  # noqa: T201
+    problems: list[str] = []
+    for kind, left in moments.items():
+        took = {sn: changes[sn] - at for sn, at in left.items() if sn in changes}
+        times = sorted(took.values())
+        line = f"{kind:<18}{len(times):>7}{times[0]:>8.2f}{statistics.median(times):>8.2f}{times[-1]:>8.2f}"
+        print(line, flush=True)  # noqa: T201
+        earliest, latest = (0.0, AT_ONCE) if kind == "aircraft leaves" else (GRACE, LATEST)
+        problems += [f"{sn}: {kind}, never shown offline" for sn in left if sn not in took]
+        problems += [f"{sn}: {kind}, {s:.2f} s" for sn, s in took.items() if not earliest <= s <= latest]
+    assert not problems, "\n".join(problems)
+
+
+def test_a_few_departures(small_field: Field) -> None:
+    measure(small_field, 10)
+
+
+@pytest.mark.faults
+def test_200_departures_of_each_kind(large_field: Field) -> None:
+    measure(large_field, 200)

@@ -1,0 +1,114 @@
+"""What an operator's page shows, held against what is true."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+
+class Truth(NamedTuple):
+    """Whether a device is online since then (time.monotonic); None while either may be shown."""
+
+    online: bool | None
+    since: float
+
+
+class Change(NamedTuple):
+    at: float
+    sn: str
+    online: bool
+
+
+@dataclass
+class Figures:
+    """worst: seconds and who was shown wrongly for longest, counted while nothing is broken."""
+
+    worst: tuple[float, str] = (0.0, "-")
+    false_offline: list[str] = field(default_factory=list)
+
+
+class Watch:
+    """Lives in the loop of the fleet. `shown` and `changes` are what the pages said."""
+
+    def __init__(self, http_url: str) -> None:
+        self._url = http_url
+        self.shown: dict[str, bool] = {}
+        self.changes: list[Change] = []
+        self.truth: dict[str, Truth] = {}
+        self.figures = Figures()
+        self.connections = 0
+        self._recovered_at = 0.0
+        self._is_broken = False
+
+    # --- what is true -------------------------------------------------------------------------------------------------
+    def expect(self, sn: str, online: bool | None) -> None:
+        known = self.truth.get(sn)
+        if known is None or known.online is not online:
+            self.truth[sn] = Truth(online, time.monotonic())
+
+    def broken(self) -> None:
+        """From now until `recovered` nobody can expect the page to be right; yet nobody may go offline falsely."""
+        self._is_broken = True
+        self.figures = Figures()
+
+    def recovered(self) -> None:
+        self._recovered_at = time.monotonic()
+        self._is_broken = False
+
+    def wrong(self) -> list[str]:
+        """SNs that are shown wrongly at this moment."""
+        return [
+            sn
+            for sn, truth in self.truth.copy().items()
+            if truth.online is not None and self.shown.get(sn, False) is not truth.online
+        ]
+
+    def wrongly_offline(self) -> list[str]:
+        return [sn for sn in self.wrong() if self.truth[sn].online]
+
+    # --- coroutines ---------------------------------------------------------------------------------------------------
+    async def follow(self, workspace_id: str, cookie: str) -> None:
+        """Read the frames of a workspace; connect again when the server closes, and only then."""
+        url = f"{self._url.replace('http', 'ws', 1)}/ws/workspaces/{workspace_id}/"
+        while True:
+            try:
+                async with connect(
+                    url, additional_headers={"Cookie": cookie}, origin=self._url, max_size=None, ping_interval=None,  # type: ignore[arg-type]
+                ) as socket:  # fmt: skip
+                    self.connections += 1
+                    async for text in socket:
+                        self._take(json.loads(text))
+            except (OSError, WebSocketException):
+                pass
+            await asyncio.sleep(0.5)
+
+    async def audit(self) -> None:
+        """Note who is shown wrongly and for how long."""
+        while True:
+            await asyncio.sleep(0.25)
+            if not self._is_broken:
+                now = time.monotonic()
+                for sn in self.wrong():
+                    seconds = now - max(self.truth[sn].since, self._recovered_at)
+                    what = f"{sn}, which is {'online' if self.truth[sn].online else 'offline'}"
+                    self.figures.worst = max(self.figures.worst, (seconds, what))
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        now = time.monotonic()
+        for update in frame["devices"]:
+            sn, online = update["sn"], update.get("online")
+            if update.get("removed"):
+                self.shown.pop(sn, None)
+            elif online is not None:
+                self._show(sn, online, now)
+
+    def _show(self, sn: str, online: bool, now: float) -> None:
+        if self.shown.get(sn) is not online:
+            if self.shown.get(sn) and self.truth.get(sn, Truth(None, 0)).online:
+                self.figures.false_offline.append(sn)
+            self.shown[sn] = online
+            self.changes.append(Change(now, sn, online))

@@ -1,0 +1,88 @@
+"""Whom the ticker judges, and when it gives everybody a fresh grace."""
+
+import time
+
+import pytest
+
+from cloudapi.valkey import client
+from devices import heard, tasks
+from devices import ticker as ticker_module
+from devices.buffer import LiveBuffer
+from devices.directory import Directory
+from devices.ticker import Ticker
+from tests.factories import Clock, report_topology
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db]
+
+
+class Ticking:
+    """A ticker and those whom it handed over as silent."""
+
+    def __init__(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = clock
+        self.silent: list[str] = []
+        self.is_listening = True
+        monkeypatch.setattr(tasks.gone_silent, "delay", self.silent.extend)
+        monkeypatch.setattr(tasks.heard_again, "delay", lambda *_args: None)
+        monkeypatch.setattr(ticker_module, "SWEEP_SECONDS", 0.0)
+        self.buffer, directory = LiveBuffer(), Directory()
+        directory.load()
+        self._ticker = Ticker(self.buffer, directory, lambda: self.is_listening)
+        self.tick()
+
+    def tick(self, **later: float) -> list[str]:
+        self.clock.forward(**later)
+        self._ticker.tick()
+        return self.silent
+
+
+@pytest.fixture
+def ticking(clock: Clock, valkey: str, monkeypatch: pytest.MonkeyPatch) -> Ticking:
+    report_topology("DOCK-X", "PLANE")
+    return Ticking(clock, monkeypatch)
+
+
+def test_silence_counts_from_30_seconds_on(ticking: Ticking) -> None:
+    assert ticking.tick(seconds=29, milliseconds=999) == []
+    assert ticking.tick(milliseconds=1) == ["DOCK-X", "PLANE"]
+
+
+def test_nobody_is_judged_while_we_cannot_hear_and_everybody_has_grace_afterwards(ticking: Ticking) -> None:
+    ticking.is_listening = False
+    assert ticking.tick(seconds=100) == []
+    ticking.is_listening = True
+    assert ticking.tick(seconds=1) == []
+    assert ticking.tick(seconds=29) == []
+    assert ticking.tick(seconds=1) == ["DOCK-X", "PLANE"]
+
+
+def test_a_process_that_stood_still_gives_grace(ticking: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic() + 40
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert ticking.tick(seconds=40) == []
+    assert ticking.tick(seconds=29) == []
+
+
+def test_our_own_clock_that_was_set_forward_gives_grace(ticking: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time() + 3_600
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert ticking.tick(hours=1) == []
+    assert ticking.tick(seconds=29) == []
+
+
+def test_an_emptied_valkey_gives_grace(ticking: Ticking) -> None:
+    ticking.clock.forward(seconds=20)
+    client().flushall()
+    ticking.tick()
+    ticking.tick()
+    assert heard.last_seen(["DOCK-X", "PLANE"]) == dict.fromkeys(["DOCK-X", "PLANE"], ticking.clock.ms())
+    assert ticking.tick(seconds=29) == []
+    assert ticking.tick(seconds=1) == ["DOCK-X", "PLANE"]
+
+
+def test_strangers_that_wait_for_the_database_are_bounded(ticking: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker_module, "MAX_STRANGERS", 10)
+    for number in range(30):
+        ticking.buffer.heard(f"STRANGER{number}", ticking.clock.ms())
+    ticking.tick()
+    assert len(ticking.buffer.drain().heard) == 10

@@ -1,0 +1,34 @@
+"""The log-in forms of the browser's pages and of the admin, with the same count of failures as the API's log-in."""
+
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from workspaces import login_throttle
+
+
+class LogInForm(AuthenticationForm):
+    def clean(self) -> dict[str, Any]:
+        try:
+            return self._clean_throttled()
+        except login_throttle.Throttled:
+            raise ValidationError(_("Too many failed log-ins. Try again in 15 minutes."), code="throttled") from None
+
+    def _clean_throttled(self) -> dict[str, Any]:
+        username = self.cleaned_data.get("username")
+        if self.request is None or not (username and self.cleaned_data.get("password")):
+            return super().clean()  # nothing was guessed; the fields say what is missing
+        address = login_throttle.address_of(self.request)
+        login_throttle.check(username=username, address=address)
+        try:
+            return super().clean()
+        except ValidationError:
+            login_throttle.record_failure(username=username, address=address)
+            raise
+
+
+class AdminLogInForm(LogInForm, AdminAuthenticationForm):
+    pass
