@@ -154,6 +154,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "prune-ledger": {"task": "mqtt_bridge.tasks.prune_ledger", "schedule": 3600.0},
+    "prune-timeline": {"task": "devices.tasks.prune_timeline", "schedule": 3600.0},
+    "end-former-pilots": {"task": "mqtt_bridge.tasks.end_former_pilots", "schedule": 60.0},
+}
+
+# --- HTTP API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["cloudapi.dji.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["cloudapi.dji.requests.JSONBody"],
@@ -174,12 +181,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
-
-CELERY_BEAT_SCHEDULE = {
-    "prune-ledger": {"task": "mqtt_bridge.tasks.prune_ledger", "schedule": 3600.0},
-    "prune-timeline": {"task": "devices.tasks.prune_timeline", "schedule": 3600.0},
-    "end-former-pilots": {"task": "mqtt_bridge.tasks.end_former_pilots", "schedule": 60.0},
 }
 
 # --- MQTT -------------------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ def release(*, device: Device, user: User | None = None) -> None:
         offline_reason=OfflineReason.RELEASED,
     )
     timeline.note([device], "released", timezone.now(), detail=_owner(_by(user), workspace))
+    _leave_behind(device)
     audit.record("device.released", target=device.sn, workspace=workspace, user=user)
     live.removed_from(workspace.workspace_id, [device.sn])
     live.changed([device.sn])
@@ -69,6 +70,14 @@ def join(device: Device, workspace: Workspace, *, by: str = "") -> None:
     if previous is not None:
         live.removed_from(previous.workspace_id, [device.sn])
     live.changed([device.sn])
+
+
+def _leave_behind(gateway: Device) -> None:
+    """What was behind a released gateway stays with its owner, who must not follow where the gateway goes."""
+    behind = list(gateway.sub_devices.select_for_update(of=("self",)).order_by("sn"))
+    gateway.sub_devices.update(gateway=None, channel_index="", online=False, offline_reason=OfflineReason.LEFT_GATEWAY)
+    timeline.note([device for device in behind if device.online], "left_gateway", timezone.now(), detail=gateway.sn)
+    live.changed([device.sn for device in behind])
 
 
 def _by(user: User | None) -> str:

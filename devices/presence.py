@@ -67,8 +67,9 @@ def _take_offline(devices: Sequence[Device], reason: OfflineReason, at: datetime
 @transaction.atomic
 def heard_again(sns: Sequence[str]) -> None:
     """Telemetry arrives from devices that are offline: they are back, with their last known topology."""
+    # An aircraft needs a gateway to be behind; a gateway may be of a kind that nobody knows.
     back = Device.objects.unscoped().filter(
-        Q(gateway__isnull=False) | Q(domain__in=(2, 3)), sn__in=sns, online=False
+        Q(gateway__isnull=False) | Q(domain__gt=1), sn__in=sns, online=False
     ).exclude(offline_reason__in=NEEDS_TOPOLOGY)  # fmt: skip
     devices = list(back.select_for_update(of=("self",)).order_by("sn"))
     came_online(devices, at=heard.moment(heard.now_ms()), detail="telemetry")

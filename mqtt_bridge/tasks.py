@@ -3,7 +3,6 @@
 import logging
 
 from celery import Task, shared_task
-from celery.exceptions import Retry
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
@@ -32,8 +31,6 @@ def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
             raise self.retry(exc=error, countdown=DATABASE_RETRIES[self.request.retries]) from error
         log.error("%s of %s failed: the database does not answer", message.method, message.gateway_sn)
         data = {"result": INTERNAL_ERROR}
-    except Retry:
-        raise
     except Exception:
         log.exception("%s of %s failed", message.method, message.gateway_sn)
         data = {"result": INTERNAL_ERROR}

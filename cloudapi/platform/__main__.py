@@ -10,6 +10,7 @@ from cloudapi.platform.runner import Runner, Stop
 
 
 def main() -> int:
+    os.umask(0o077)  # what it writes, the database and the logs too, is nobody else's on this machine
     environ.Env.read_env(BASE_DIR / ".env")
     try:
         asked = environment.wishes(os.environ)

@@ -92,6 +92,7 @@ def test_others_are_refused(lively: Platform, acme: Tenant, other: Tenant, opera
         (path, {"cookie": operator, "origin": "https://evil.example"}),
         (path, {"cookie": operator, "origin": "null"}),
         (nowhere, {"cookie": operator}),
+        ("/ws/unknown/", {"cookie": operator}),
     ]
     for where, options in attempts:
         with pytest.raises(InvalidStatus) as refused:

@@ -2,13 +2,17 @@
 
 import io
 import json
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
@@ -286,6 +290,15 @@ def test_demo_issues_another_code_when_the_kept_one_is_of_no_use(demo_file: Path
     first = run("demo")
     run("revoke_bind_code", first["bind_code"])
     assert run("demo")["bind_code"] != first["bind_code"]
+
+
+def test_without_a_platform_there_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)}
+    asked = [sys.executable, "manage.py", "device", "DOCK1", "--json"]
+    ended = subprocess.run(asked, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("manage.py: SECRET_KEY is not set")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_readable_text_without_json(demo_file: Path) -> None:

@@ -94,9 +94,19 @@ def test_telemetry_brings_an_aircraft_back_unless_its_gateway_said_that_it_is_go
 def test_telemetry_brings_a_gateway_back_but_no_aircraft_that_never_had_one() -> None:
     Device.objects.create(sn="DOCK-X", domain=3)
     Device.objects.create(sn="PLANE", domain=0)
+    Device.objects.create(sn="NEW-KIND", domain=9)
     Device.objects.create(sn="UNKNOWN")
-    presence.heard_again(["DOCK-X", "PLANE", "UNKNOWN"])
-    assert [device(sn).online for sn in ("DOCK-X", "PLANE", "UNKNOWN")] == [True, False, False]
+    presence.heard_again(["DOCK-X", "NEW-KIND", "PLANE", "UNKNOWN"])
+    assert [device(sn).online for sn in ("DOCK-X", "NEW-KIND", "PLANE", "UNKNOWN")] == [True, True, False, False]
+
+
+def test_a_released_gateway_leaves_its_aircraft_behind(ours: Workspace, clock: Clock) -> None:
+    make_bound(ours, "DOCK-A", "PLANE")
+    report_topology("DOCK-A", "PLANE")
+    ownership.release(device=device("DOCK-A"))
+    assert state("PLANE") == (False, "left_gateway")
+    assert device("PLANE").gateway is None
+    assert device("PLANE").workspace == ours
 
 
 def test_topology_brings_back_an_aircraft_that_had_left() -> None:

@@ -1,0 +1,48 @@
+"""Tasks of presence that come too late, or twice, change nothing; many devices at once are one transition each."""
+
+import pytest
+
+from cloudapi.valkey import client
+from devices import heard, presence, tasks
+from devices.models import Device, OfflineReason, TimelineEntry
+from tests.factories import Clock, device, report_topology
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.live
+def test_who_is_not_timed_is_not_judged(clock: Clock, valkey: str) -> None:
+    """Another task was first and the device is back, or Valkey was emptied since the sweep."""
+    report_topology("DOCK-X")
+    heard.note({"DOCK-X": clock.ms()})
+    clock.forward(seconds=31)
+    client().flushall()
+    presence.gone_silent(["DOCK-X"])
+    assert device("DOCK-X").online
+
+
+def test_who_was_heard_long_ago_does_not_come_back(clock: Clock) -> None:
+    Device.objects.create(sn="DOCK-X", domain=3)
+    heard_at = clock.ms()
+    clock.forward(seconds=30)
+    tasks.heard_again(["DOCK-X"], heard_at)
+    assert not device("DOCK-X").online
+    tasks.heard_again(["DOCK-X"], heard_at + 1)
+    assert device("DOCK-X").online
+
+
+@pytest.mark.live
+def test_hundreds_go_in_a_few_queries(
+    clock: Clock, valkey: str, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    docks = [f"DOCK-{number}" for number in range(200)]
+    for dock in docks:
+        report_topology(dock, f"{dock}-PLANE")
+    everybody = [*docks, *(f"{dock}-PLANE" for dock in docks)]
+    heard.note(dict.fromkeys(everybody, clock.ms()))
+    clock.forward(seconds=31)
+    with django_assert_max_num_queries(20):  # type: ignore[operator]
+        presence.gone_silent(everybody)
+    assert not Device.objects.unscoped().filter(online=True).exists()
+    assert Device.objects.unscoped().filter(offline_reason=OfflineReason.GATEWAY_OFFLINE).count() == 200
+    assert TimelineEntry.objects.filter(event="silent").count() == 200
