@@ -131,7 +131,7 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 # Workers take from both queues in turn, so that thousands of waiting requests make nobody's coming or going late.
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "presence")]
-CELERY_TASK_ROUTES = {"devices.tasks.*": {"queue": "presence"}}
+CELERY_TASK_ROUTES = {"devices.tasks.*": {"queue": "presence"}, "mqtt_bridge.tasks.told": {"queue": "presence"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -98,8 +98,10 @@ def gone_silent(sns: Sequence[str]) -> None:
 @transaction.atomic
 def store_skews(skews: Mapping[str, int]) -> None:
     """Keep how far gateways' clocks are off (SN → our clock minus theirs, ms), and show it."""
-    for sn, skew in sorted(skews.items()):
-        Device.objects.unscoped().filter(sn=sn).update(clock_skew_ms=skew)
+    rows = list(Device.objects.unscoped().filter(sn__in=skews).select_for_update(of=("self",)).order_by("sn"))
+    for device in rows:
+        device.clock_skew_ms = skews[device.sn]
+    Device.objects.unscoped().bulk_update(rows, ["clock_skew_ms"])
     live.changed(list(skews))
 
 

@@ -1,4 +1,6 @@
-"""What follows from a broker's notice that a client came or went."""
+"""What follows from the broker's notices that clients came or went."""
+
+from collections.abc import Sequence
 
 from cloudapi.valkey import client, text
 from devices import connections
@@ -8,20 +10,39 @@ from mqtt_bridge.models import MqttCredential
 #: Client id → SN of the gateway whose account connected with it.
 CLIENTS_KEY = "cloudapi:clients"
 
-
-def connected(*, username: str, client_id: str, at: int) -> None:
-    """An account has connected at `at` (our clock, ms). Raises broker_access.BrokerAccessError."""
-    if username.startswith(controllers.UNPINNED_PREFIX):
-        controllers.pin(username=username, client_id=client_id)
-    credential = MqttCredential.objects.unscoped().filter(username=username).first()
-    if credential is None:
-        return
-    client().hset(CLIENTS_KEY, client_id, credential.gateway_sn)
-    connections.connected(credential.gateway_sn, at)
+#: (client id, user name of who connected or None for who is gone, our clock in ms)
+Told = tuple[str, str | None, int]
 
 
-def disconnected(*, client_id: str, at: int) -> None:
-    """A client is gone since `at`. One that connected before we listened is known by its client id, its SN (T10)."""
+def told(notices: Sequence[Told]) -> None:
+    """Handle what the broker said within a moment. Handling it again does no harm. Raises BrokerAccessError."""
+    usernames = {username for _client_id, username, _at in notices if username is not None}
+    gateways = _gateways(usernames)
+    for client_id, username, at in notices:
+        if username is None:
+            _disconnected(client_id, at)
+        elif username in gateways:
+            _connected(client_id, gateways[username], at)
+    for client_id, username, at in notices:
+        if username is not None and username.startswith(controllers.UNPINNED_PREFIX) and username not in gateways:
+            controllers.pin(username=username, client_id=client_id)
+            for gateway_sn in _gateways({username}).values():
+                _connected(client_id, gateway_sn, at)
+
+
+def _gateways(usernames: set[str]) -> dict[str, str]:
+    """User name → SN, for accounts whose gateway is known."""
+    accounts = MqttCredential.objects.unscoped().filter(username__in=usernames)
+    return dict(accounts.values_list("username", "gateway_sn"))
+
+
+def _connected(client_id: str, gateway_sn: str, at: int) -> None:
+    client().hset(CLIENTS_KEY, client_id, gateway_sn)
+    connections.connected(gateway_sn, at)
+
+
+def _disconnected(client_id: str, at: int) -> None:
+    """One that connected before we listened is known by its client id, its SN (T10)."""
     known = client().hget(CLIENTS_KEY, client_id)
     if known is not None:
         connections.lost(text(known), at)

@@ -56,15 +56,9 @@ def _publish(task: Task, message: Message, data: dict[str, object]) -> None:  # 
     retry_backoff_max=10,
     max_retries=5,
 )
-def connected(username: str, client_id: str, at: int) -> None:
-    """The broker says that an account has connected."""
-    connections.connected(username=username, client_id=client_id, at=at)
-
-
-@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=1, retry_backoff_max=10, max_retries=5)
-def disconnected(client_id: str, at: int) -> None:
-    """The broker says that a client is gone."""
-    connections.disconnected(client_id=client_id, at=at)
+def told(notices: list[connections.Told]) -> None:
+    """What the broker said about connections within a tick."""
+    connections.told(notices)
 
 
 @shared_task(autoretry_for=(BrokerAccessError,), retry_backoff=2, retry_backoff_max=60, max_retries=20)

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 
 import redis
 from django.conf import settings
@@ -18,7 +19,8 @@ from devices import heard, live
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
 from devices.ticker import Ticker
-from mqtt_bridge import inflight, notices, tasks, topics
+from mqtt_bridge import controllers, inflight, notices, tasks, topics
+from mqtt_bridge.connections import Told
 from mqtt_bridge.intake import Intake
 from mqtt_bridge.message import Message
 from mqtt_bridge.session import CredentialsRefused, Session
@@ -28,6 +30,9 @@ log = logging.getLogger(__name__)
 ALIVE_KEY = "cloudapi:worker:alive"
 ALIVE_SECONDS = 10
 RELOAD_SECONDS = 20.0
+#: Notices about connections: how many may wait while Valkey does not answer, and how many make one task.
+MAX_NOTICES = 20_000
+NOTICES_BATCH = 500
 #: Client ids of the platform itself: the worker, replies, changes of accounts.
 OWN_CLIENTS = "cloudapi-"
 
@@ -40,6 +45,7 @@ class Worker:
         self._directory = Directory()
         self._buffer = LiveBuffer(fragmented=self._directory.docks)
         self._ticker = Ticker(self._buffer, self._directory, self._is_listening)
+        self._notices: deque[Told] = deque(maxlen=MAX_NOTICES)
         self._noticed_at = 0
         self._intake = Intake(self._buffer, _queue)
         name = _client_id()
@@ -83,6 +89,8 @@ class Worker:
             for thread in threads:
                 thread.join(timeout=10)
             self._ticker.tick()
+            with contextlib.suppress(redis.RedisError, KombuError):
+                self._hand_over_notices()
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> None:
         if topic.startswith("$SYS/"):
@@ -96,10 +104,23 @@ class Worker:
             return
         # Two notices never have the same moment: tasks are done in any order, and the moments tell which was later.
         self._noticed_at = max(heard.now_ms(), self._noticed_at + 1)
-        if isinstance(notice, notices.Connected):
-            tasks.connected.apply_async((notice.username, notice.client_id, self._noticed_at), retry=False)
+        username = notice.username if isinstance(notice, notices.Connected) else None
+        told = (notice.client_id, username, self._noticed_at)
+        if username is not None and username.startswith(controllers.UNPINNED_PREFIX):
+            tasks.told.apply_async(([told],), retry=False)  # this one must not be lost: a pilot waits for it
         else:
-            tasks.disconnected.apply_async((notice.client_id, self._noticed_at), retry=False)
+            self._notices.append(told)
+
+    def _hand_over_notices(self) -> None:
+        """Once a tick: when the broker was restarted, thousands come at once. What a killed worker takes with it shows
+        by silence."""
+        batch = [self._notices.popleft() for _ in range(min(len(self._notices), NOTICES_BATCH))]
+        try:
+            if batch:
+                tasks.told.apply_async((batch,), retry=False)
+        except (redis.RedisError, KombuError):
+            self._notices.extendleft(reversed(batch))
+            raise
 
     def _is_listening(self) -> bool:
         return all(session.subscribed.is_set() for session in self._sessions)
@@ -133,6 +154,9 @@ class Worker:
         while not self.stop.wait(settings.LIVE_TICK_SECONDS):
             try:
                 self._ticker.tick()
+                self._hand_over_notices()
+            except (redis.RedisError, KombuError) as error:
+                log.warning("Valkey does not answer (%s); notices of the broker wait", error)
             except Exception:
                 # What came since the last tick is lost, which is better than meeting it again after every restart.
                 log.exception("A tick failed")

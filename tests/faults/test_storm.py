@@ -67,5 +67,7 @@ def test_2000_gateways_reconnect(large_field: Field) -> None:
     field.fleet.run(leave())
     assert len(offline) == len(left)
     assert last < OFFLINE_SECONDS
+    for sn in sorted(gone)[:5]:
+        print(sn, [change.at - began for change in changed if change.sn == sn], field.timeline(sn))  # noqa: T201
     assert in_time, f"not settled after {SETTLED_SECONDS} s"
     assert not gone, sorted(gone)[:10]
