@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -17,6 +18,11 @@ LIVE_TICK_RANGE = (0.25, 10.0)
 OFFLINE_AFTER_RANGE = (1.0, 3600.0)
 TIMELINE_RANGE = (1.0, 3650.0)
 
+NEW_KEY_HINT = (
+    "A key is 32 random bytes in base64: "
+    "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+)
+
 AppConfigs = Sequence[AppConfig] | None
 
 
@@ -24,7 +30,9 @@ AppConfigs = Sequence[AppConfig] | None
 def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What is wrong anywhere, also on a laptop."""
     return [
-        message for check in (secret_key, data_dir, broker, redis_url, public_url, ports, times) for message in check()
+        message
+        for check in (secret_key, encryption_keys, data_dir, broker, redis_url, public_url, ports, times)
+        for message in check()
     ]
 
 
@@ -32,7 +40,8 @@ def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 def in_production(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What is good enough for trying out, and not for the internet."""
     checks: tuple[Callable[[], list[CheckMessage]], ...] = (
-        broker_account, demo_data, broker_of_last_resort, plain_http, valkey_password, host_names, debug,
+        encryption_key, broker_account, demo_data, broker_of_last_resort, plain_http, valkey_password, host_names,
+        debug,
     )  # fmt: skip
     return [message for check in checks for message in check()]
 
@@ -46,6 +55,39 @@ def secret_key() -> list[CheckMessage]:
             hint=f"Use at least {SECRET_KEY_LENGTH} random characters: "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
             id="cloudapi.E001",
+        )
+    ]
+
+
+def encryption_keys() -> list[CheckMessage]:
+    wrong = [number for number, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, start=1) if not _is_fernet_key(key)]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"FIELD_ENCRYPTION_KEYS: number {wrong[0]} is no key.",  # the value is a secret even then
+            hint=NEW_KEY_HINT,
+            id="cloudapi.E017",
+        )
+    ]
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        Fernet(key)
+    except ValueError:
+        return False
+    return True
+
+
+def encryption_key() -> list[CheckMessage]:
+    if settings.FIELD_ENCRYPTION_KEYS:
+        return []
+    return [
+        Error(
+            "FIELD_ENCRYPTION_KEYS is not set: DJI app keys and licences can neither be stored nor given to docks.",
+            hint=NEW_KEY_HINT,
+            id="cloudapi.E018",
         )
     ]
 

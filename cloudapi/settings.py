@@ -26,6 +26,8 @@ if not SECRET_KEY:
         f"SECRET_KEY is not set, and {DATA_DIR / 'platform.env'} (written by the first `make run`) does not exist. "
         "Start the platform with `make run`, or set SECRET_KEY as .env.example explains."
     )
+# Secrets in the database are sealed with the first of these and opened with any (cloudapi.encryption).
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -4,12 +4,12 @@ Five steps: find the route, decode the payload, find the tenant by the topic's S
 handler. Whatever happens, there is an answer: a device that waits in vain does not fly.
 """
 
-import hashlib
 import logging
 from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 
 from mqtt_bridge import counters, registry
 from mqtt_bridge.context import Context, Refused, tenant_of
@@ -64,7 +64,7 @@ def _handle(route: Route, message: Message, payload: Any) -> dict[str, Any]:
         method=message.method,
         tid=message.tid,
         bid=message.bid,
-        digest=hashlib.sha256(message.data.encode()).hexdigest(),
+        digest=salted_hmac("mqtt_bridge.ledger", message.data, algorithm="sha256").hexdigest(),
     )
     if not is_new and entry.reply is not None:
         counters.count("repeated")

@@ -110,7 +110,8 @@ class HandledRequest(models.Model):
     method = models.CharField(max_length=64)
     tid = models.CharField(max_length=128)
     bid = models.CharField(max_length=128)
-    #: Digest of `data`: a device that reuses its ids for another question gets another answer.
+    #: Keyed digest of `data`, which may hold a bind code. A device that reuses its ids for another question gets
+    #: another answer.
     digest = models.CharField(max_length=64)
     reply = models.JSONField(null=True)
     handled_at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -5,6 +5,7 @@ the fixture `valkey`; nothing listens on the other ports.
 """
 
 import atexit
+import base64
 import os
 import shutil
 import tempfile
@@ -15,6 +16,8 @@ from cloudapi.platform import ports
 DIRECTORY = Path(tempfile.mkdtemp(prefix="cloudapi-tests-"))
 atexit.register(shutil.rmtree, DIRECTORY, ignore_errors=True)
 REDIS_URL = f"redis://:valkey-of-the-tests@127.0.0.1:{ports.free()}/0"
+
+FIELD_ENCRYPTION_KEY = base64.urlsafe_b64encode(b"only-for-the-tests-0123456789abc").decode()
 
 #: What a process under test may know of the environment that pytest was started in.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -33,6 +36,7 @@ def prepare() -> None:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "cloudapi.settings",
         "SECRET_KEY": "only-for-the-tests-in-this-process-0123456789abcdefghijklmnop",
+        "FIELD_ENCRYPTION_KEYS": FIELD_ENCRYPTION_KEY,
         "DATA_DIR": str(DIRECTORY),
         "DATABASE_URL": f"sqlite:///{DIRECTORY / 'db.sqlite3'}",
         "REDIS_URL": REDIS_URL,

@@ -37,6 +37,7 @@ class Platform:
         self.env = {
             **environment.clean(),
             "SECRET_KEY": secrets.token_urlsafe(64),
+            "FIELD_ENCRYPTION_KEYS": environment.FIELD_ENCRYPTION_KEY,
             "DATA_DIR": str(directory),
             "REDIS_URL": self.redis_url,
             "MQTT_BROKER": "dynsec",

@@ -1,5 +1,6 @@
 """What the processes of one DATA_DIR are told: secrets that are made once, ports that are asked for at each start."""
 
+import base64
 import os
 import secrets
 import socket
@@ -73,6 +74,7 @@ def prepare(asked: Wishes, mqtt_broker: str) -> dict[str, str]:
     valkey_password = urlsplit(known.get("REDIS_URL", "")).password or secrets.token_urlsafe(32)
     values = {
         "SECRET_KEY": known.get("SECRET_KEY") or secrets.token_urlsafe(64),
+        "FIELD_ENCRYPTION_KEYS": known.get("FIELD_ENCRYPTION_KEYS") or _new_encryption_key(),
         "REDIS_URL": f"redis://:{valkey_password}@127.0.0.1:{valkey_port}/0",
         "MQTT_BROKER": mqtt_broker,
         "MQTT_HOST": asked.connect_address,
@@ -84,6 +86,10 @@ def prepare(asked: Wishes, mqtt_broker: str) -> dict[str, str]:
     }
     write(path, values)
     return values
+
+
+def _new_encryption_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def _reachable_from_elsewhere(asked: Wishes) -> dict[str, str]:

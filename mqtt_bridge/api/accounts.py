@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cloudapi.dji.envelope import FAILED, TOO_MANY, BusinessError
+from cloudapi.encryption import Unreadable
 from mqtt_bridge import account_endings, broker_access, controllers, tasks
 from mqtt_bridge.take_over import Refused
 from workspaces import login, login_throttle, tokens
@@ -126,13 +127,16 @@ class License(APIView):
         """The DJI application of the pilot's organization, for `platformVerifyLicense`. Only with a token (J11)."""
         require_role(request, Role.PILOT)
         organization = token_of(request).workspace.organization
-        if not (organization.app_id and organization.app_key and organization.app_license):
+        try:
+            app_key, app_license = organization.app_key, organization.app_license
+        except Unreadable as error:
+            log.error("The DJI application of %s cannot be given out: %s", organization.organization_id, error)
+            raise BusinessError("The platform cannot read the DJI application. Tell its administrator.") from error
+        if not (organization.app_id and app_key and app_license):
             raise BusinessError(
                 "The organization has no DJI application yet. Ask an administrator to enter App ID, key and licence."
             )
-        return Response(
-            {"app_id": organization.app_id, "app_key": organization.app_key, "license": organization.app_license}
-        )
+        return Response({"app_id": organization.app_id, "app_key": app_key, "license": app_license})
 
 
 def _logged_in(result: login.LogIn) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from django.core import checks
 from pytest_django.fixtures import Settings
 
 import cloudapi.checks as ours
+from tests.environment import FIELD_ENCRYPTION_KEY
 
 PRODUCTION = {
     "SECRET_KEY": "k" * 64,
+    "FIELD_ENCRYPTION_KEYS": [FIELD_ENCRYPTION_KEY],
     "DEBUG": False,
     "PUBLIC_URL": "https://cloudapi.example",
     "ALLOWED_HOSTS": ["cloudapi.example"],
@@ -43,6 +45,8 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
     ("name", "value", "identity"),
     [
         ("SECRET_KEY", "short", "cloudapi.E001"),
+        ("FIELD_ENCRYPTION_KEYS", [FIELD_ENCRYPTION_KEY, "short"], "cloudapi.E017"),
+        ("FIELD_ENCRYPTION_KEYS", [], "cloudapi.E018"),
         ("MQTT_USERNAME", "", "cloudapi.E003"),
         ("MQTT_PASSWORD", "", "cloudapi.E003"),
         ("MQTT_BROKER", "rabbit", "cloudapi.E004"),
@@ -81,6 +85,7 @@ def test_no_sentence_shows_a_secret(production: Settings) -> None:
     production.REDIS_URL = "http://:valkey-secret@valkey"
     production.SECRET_KEY = "key-secret"
     production.MQTT_USERNAME = ""
+    production.FIELD_ENCRYPTION_KEYS = ["field-secret"]
     text = " ".join(message.msg + str(message.hint) for message in ours.always(None) + ours.in_production(None))
     assert "secret" not in text.replace("import secrets; print(secrets", "")
 

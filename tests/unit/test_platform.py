@@ -50,7 +50,7 @@ def test_demo(tmp_path: Path, value: str, demo: bool) -> None:
 def test_secrets_are_made_once_and_ports_are_as_asked(tmp_path: Path) -> None:
     first = environment.prepare(asked(tmp_path, HTTP_PORT="9001"), "dynsec")
     second = environment.prepare(asked(tmp_path, HTTP_PORT="9002"), "amqtt")
-    for name in ("SECRET_KEY", "REDIS_URL", "MQTT_USERNAME", "MQTT_PASSWORD"):
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "REDIS_URL", "MQTT_USERNAME", "MQTT_PASSWORD"):
         assert first[name] == second[name]
     assert (first["HTTP_PORT"], second["HTTP_PORT"], second["MQTT_BROKER"]) == ("9001", "9002", "amqtt")
     path = tmp_path / "platform.env"
@@ -62,7 +62,7 @@ def test_another_data_dir_has_other_secrets(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = (environment.prepare(asked(tmp_path / name), "dynsec") for name in "ab")
-    for name in ("SECRET_KEY", "REDIS_URL", "MQTT_USERNAME", "MQTT_PASSWORD"):
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "REDIS_URL", "MQTT_USERNAME", "MQTT_PASSWORD"):
         assert one[name] != other[name]
 
 

@@ -13,9 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from cloudapi.fields import secret_state
 from workspaces import services
 from workspaces.admin.base import Audited, SuperuserOnly, acting_user
 from workspaces.models import Membership, Organization, Workspace
+
+SECRET_STATES = {
+    "empty": _("Nothing is stored yet."),
+    "stored": _("Stored. Leave this empty to keep it."),
+    "unreadable": _("Stored, but FIELD_ENCRYPTION_KEYS lacks its key. Add that key again, or enter the value anew."),
+}
 
 
 class OrganizationForm(forms.ModelForm):
@@ -33,19 +40,20 @@ class OrganizationForm(forms.ModelForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._stored = {name: getattr(self.instance, name) for name in self.SECRETS}
-        for name, stored in self._stored.items():
-            self.initial.pop(name, None)
-            self.fields[name].help_text = (
-                _("Stored. Leave this empty to keep it.") if stored else _("Nothing is stored yet.")
-            )
+        for name in self.SECRETS:
+            self.fields[name].help_text = SECRET_STATES[secret_state(self.instance, name)]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        for name, stored in self._stored.items():
-            if name in cleaned and not cleaned[name]:
-                cleaned[name] = stored
+        for name in self.SECRETS:
+            if not cleaned.get(name):
+                cleaned.pop(name, None)  # what is stored stays
         return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # Validating the row would read what is stored, and it may be unreadable.
+        kept = {name for name in self.SECRETS if name not in self.cleaned_data}
+        return super()._get_validation_exclusions() | kept  # type: ignore[misc,no-any-return]  # unknown to the stubs
 
 
 class WorkspaceInline(SuperuserOnly, admin.TabularInline):
@@ -86,6 +94,14 @@ class OrganizationAdmin(SuperuserOnly, Audited):
         super().save_related(request, form, formsets, change)
         if not form.instance.workspaces.exists():
             services.create_workspace(organization=form.instance, user=acting_user(request))
+
+    def get_object(self, request: HttpRequest, *arguments: Any) -> Organization | None:
+        organization: Organization | None = super().get_object(request, *arguments)
+        states = [secret_state(organization, name) for name in OrganizationForm.SECRETS] if organization else []
+        if request.method == "GET" and "unreadable" in states:
+            text = _("The DJI application cannot be read, and neither docks nor pilots get it.")
+            self.message_user(request, text, messages.ERROR)
+        return organization
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # its audit trail outlives it

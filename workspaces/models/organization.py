@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cloudapi.fields import EncryptedTextField
 from workspaces.scoping import ScopedManager, ScopedQuerySet
 
 
@@ -23,8 +24,8 @@ class Organization(models.Model):
     )
     name = models.CharField(_("name"), max_length=100, unique=True)
     app_id = models.CharField(_("DJI App ID"), max_length=64, blank=True)
-    app_key = models.CharField(_("DJI App Key"), max_length=256, blank=True)
-    app_license = models.TextField(_("DJI App Basic License"), max_length=2048, blank=True)
+    app_key = EncryptedTextField(_("DJI App Key"), max_length=256, blank=True)
+    app_license = EncryptedTextField(_("DJI App Basic License"), max_length=2048, blank=True)
     ntp_server_host = models.CharField(
         _("NTP server host"),
         max_length=253,
