@@ -241,8 +241,7 @@ class Platform(RuleBasedStateMachine):
         heard = [sn for sn in self.buffer._changes.heard if self.directory.get(sn) is not None]
         for sn in heard:
             self.model.hear(sn, self.clock.ms())
-        self.ticker._handed_over.clear()
-        self.ticker._next_sweep = 0
+        self.ticker.sweep.forget_hand_overs()
         self.ticker.tick()
         self.buffer.drain()
         assert self.ticker.failures == 0

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from cloudapi.valkey import client
-from devices import heard, tasks
+from devices import heard, sweep, tasks
 from devices import ticker as ticker_module
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
@@ -24,7 +24,7 @@ class Ticking:
         self.is_listening = True
         monkeypatch.setattr(tasks.gone_silent, "delay", self.silent.extend)
         monkeypatch.setattr(tasks.heard_again, "delay", lambda *_args: None)
-        monkeypatch.setattr(ticker_module, "SWEEP_SECONDS", 0.0)
+        monkeypatch.setattr(sweep, "SWEEP_SECONDS", 0.0)
         self.buffer, directory = LiveBuffer(), Directory()
         directory.load()
         self._ticker = Ticker(self.buffer, directory, lambda: self.is_listening)
