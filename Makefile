@@ -51,7 +51,7 @@ test: setup ## lint and the whole test suite, with private servers of this machi
 	$(PY) -m pytest $(ARGS)
 
 # -s: a row for each fault, and the times of departures, appear as they are measured.
-faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (18 minutes)
+faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (16 minutes)
 	@.ci/packages
 	$(PY) -m pytest tests/faults -m faults -s $(ARGS)
 

@@ -16,6 +16,9 @@ from devices.models import Device, OfflineReason
 
 #: A gateway has one aircraft, two at most; a message with more than this is an attack or a bug.
 MAX_SUB_DEVICES = 64
+#: Messages of one gateway overtake each other by seconds at most. Between two of which the one that came so much later
+#: (ms) says that it is older, the gateway's clock was set back, and ours decides.
+CLOCK_SET_BACK_MS = 60_000
 _GATEWAYS = ("dock", "controller")
 
 
@@ -132,9 +135,12 @@ def _claim_newest(topology: Topology) -> bool:
     sent_at = topology.sent_at
     older = Q(topology_timestamp__isnull=True) | Q(topology_timestamp__lt=sent_at)
     same_but_later = Q(topology_timestamp=sent_at, topology_received_at__lte=topology.received_at)
+    came_long_after = Q(topology_received_at__lt=topology.received_at - CLOCK_SET_BACK_MS)
+    came_long_before = Q(topology_received_at__gt=topology.received_at + CLOCK_SET_BACK_MS)
     return bool(
         Device.objects.unscoped()
-        .filter(older | same_but_later, sn=topology.gateway_sn)
+        .filter(older | same_but_later | came_long_after, sn=topology.gateway_sn)
+        .exclude(came_long_before)
         .update(topology_timestamp=sent_at, topology_received_at=topology.received_at)
     )
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 #: A broker that stands still is noticed after twice this time (s), well before anybody's silence counts.
 KEEPALIVE = 8
-FIRST_DELAY, LAST_DELAY = 0.5, 4.0
+FIRST_DELAY, LAST_DELAY = 0.5, 2.0
 
 Take = Callable[[str, bytes, bool], None]
 

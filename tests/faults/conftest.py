@@ -8,6 +8,8 @@ import pytest
 from cloudapi.platform import servers
 from tests.faults.faults import TABLE
 from tests.faults.field import Field, prepared
+from tests.faults.test_presence_timing import CROWD, DEPARTURES
+from tests.faults.test_storm import GATEWAYS, LEAVING
 
 
 @pytest.fixture(scope="package")
@@ -22,6 +24,6 @@ def small_field(
 def large_field(
     mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Field]:
-    accounts = 610 + 100 + 50 * len(TABLE) + 2020
+    accounts = 10 + 4 * DEPARTURES + CROWD + 100 + 50 * len(TABLE) + GATEWAYS + LEAVING
     with prepared(tmp_path_factory.mktemp("large"), mosquitto, str(static_root), accounts) as made:
         yield made

@@ -86,6 +86,8 @@ class Dock:
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._link: Link | None = None
         self._reconnecting: asyncio.Task[None] | None = None
+        # One at a time: asking again with what was true before the last one would take it back.
+        self._saying_topology = asyncio.Lock()
 
     @property
     def is_connected(self) -> bool:
@@ -164,15 +166,17 @@ class Dock:
 
     async def say_topology(self, *, aircraft: bool | None = None) -> None:
         """Tell the platform until it has confirmed."""
-        if aircraft is not None:
-            self.has_aircraft = aircraft
-        said = self.has_aircraft
+        async with self._saying_topology:
+            await self._say_topology(self.has_aircraft if aircraft is None else aircraft)
+
+    async def _say_topology(self, said: bool) -> None:
+        self.has_aircraft = said
         if self.watch.truth.get(self.aircraft, (None, 0))[0] is not said:
             self.watch.expect(self.aircraft, None)
         sub = {"sn": self.aircraft, "domain": 0, "type": 91, "sub_type": 0, "index": "A"}
         data = {"domain": 3, "type": 2, "sub_type": 0, "sub_devices": [sub] if said else []}
         await self.insist("sys/product/{}/status", "update_topo", data)
-        if self.wanted and said is self.has_aircraft:
+        if self.wanted:
             self.watch.expect(self.sn, True)
             self.watch.expect(self.aircraft, said)
 

@@ -19,6 +19,8 @@ GRACE, LATEST = 30.0, 32.0
 AT_ONCE = 2.0
 #: So many leave within a second.
 RATE = 50
+#: Of each kind; all of them with the crowd are 5,000 devices.
+DEPARTURES, CROWD = 200, 1700
 
 Departure = Callable[[Dock], None]
 
@@ -27,7 +29,7 @@ async def come(docks: Sequence[Dock], *, reporting_every: float = TELEMETRY_SECO
     """All of them connect, say their topology and begin to report."""
 
     async def one(number: int, dock: Dock) -> None:
-        await asyncio.sleep(number / 40)
+        await asyncio.sleep(number / 50)
         await dock.connect()
         await dock.say_topology()
         dock.reporting = asyncio.create_task(dock.keep_reporting(reporting_every))
@@ -59,20 +61,26 @@ async def depart(groups: dict[str, Sequence[Dock]]) -> dict[str, dict[str, float
     return moments
 
 
-def measure(field: Field, each: int) -> None:
-    kinds = {"says good-bye": each, "socket closed": each // 2, "socket reset": each // 2, "falls silent": each}
+def measure(field: Field, each: int, *, crowd: int = 0) -> None:
+    """`each` docks of each kind depart, and as many aircraft, while `crowd` further docks report."""
+    others = field.docks(crowd)
+    field.join(others)
+    field.fleet.run(come(others, reporting_every=10), seconds=180)
+    kinds = dict.fromkeys(("says good-bye", "socket closed", "socket reset", "falls silent"), each)
     groups: dict[str, Sequence[Dock]] = {kind: field.docks(number) for kind, number in kinds.items()}
     everybody = [dock for docks in groups.values() for dock in docks]
     watch = field.watch
     field.join(everybody)
-    field.fleet.run(come(everybody))
+    field.fleet.run(come(everybody), seconds=60)
     ours = {sn for dock in everybody for sn in (dock.sn, dock.aircraft)}
     wait_until(lambda: not ours.intersection(watch.wrong()), "everybody is shown online", 60)
+    alive = sum(watch.shown.values())
     began = len(watch.changes)
     moments = field.fleet.run(depart(groups))
     until(lambda: not ours.intersection(watch.wrong()), 45)
     changes = {change.sn: change.at for change in watch.changes[began:] if not change.online}
-    print(f"\n{'departure':<18}{'number':>7}{'min s':>8}{'median':>8}{'max':>8}")  # noqa: T201
+    print(f"\nof {alive} devices that are online at first")  # noqa: T201
+    print(f"{'departure':<18}{'number':>7}{'min s':>8}{'median':>8}{'max':>8}")  # noqa: T201
     problems: list[str] = []
     for kind, left in moments.items():
         took = {sn: changes[sn] - at for sn, at in left.items() if sn in changes}
@@ -82,7 +90,9 @@ def measure(field: Field, each: int) -> None:
         earliest, latest = (0.0, AT_ONCE) if kind == "aircraft leaves" else (GRACE, LATEST)
         problems += [f"{sn}: {kind}, never shown offline" for sn in left if sn not in took]
         problems += [f"{sn}: {kind}, {s:.2f} s" for sn, s in took.items() if not earliest <= s <= latest]
-    for dock in everybody:  # the silent ones are still connected
+    stayed = {sn for dock in others for sn in (dock.sn, dock.aircraft)}
+    problems += [f"{sn}: falsely shown offline" for sn in stayed.intersection(changes)]
+    for dock in (*others, *everybody):  # the silent ones are still connected
         field.fleet.loop.call_soon_threadsafe(dock.leave)
     assert not problems, "\n".join(problems)
 
@@ -93,4 +103,4 @@ def test_a_few_departures(small_field: Field) -> None:
 
 @pytest.mark.faults
 def test_200_departures_of_each_kind(large_field: Field) -> None:
-    measure(large_field, 200)
+    measure(large_field, DEPARTURES, crowd=CROWD)

@@ -35,8 +35,9 @@ pytestmark = [pytest.mark.live, pytest.mark.django_db]
 GATEWAYS, AIRCRAFT = ("DOCK-X", "DOCK-Y"), ("PLANE-1", "PLANE-2")
 EVERYBODY = (*GATEWAYS, *AIRCRAFT)
 GRACE = 30_000
-#: How far a gateway's clock differs from ours when it says something, in ms.
-WHEN = (0, -1_000, -5_000, 9_000)
+#: How far a gateway's clock differs from ours when it says something, in ms; the last one was set back by an hour.
+WHEN = (0, -1_000, -5_000, 9_000, -3_600_000)
+CLOCK_SET_BACK = 60_000
 
 gateways, aircraft, everybody = st.sampled_from(GATEWAYS), st.sampled_from(AIRCRAFT), st.sampled_from(EVERYBODY)
 
@@ -63,7 +64,9 @@ class Model:
         self.online.setdefault(gateway, False)
         for sn in named:
             self.online.setdefault(sn, False)
-        if (sent_at, at) < self.said.get(gateway, (0, 0)):
+        said_at, said_came = self.said.get(gateway, (0, 0))
+        is_newer = (sent_at, at) >= (said_at, said_came)
+        if said_came > at + CLOCK_SET_BACK or not (is_newer or said_came < at - CLOCK_SET_BACK):
             return
         self.said[gateway] = sent_at, at
         there = {sn for sn in named if self.gateway.get(sn) == gateway or self.named.get(sn, 0) <= at}

@@ -130,6 +130,16 @@ def test_a_clock_that_ran_ahead_does_not_shut_out_what_follows(db: None) -> None
     assert gateway_of("PLANE") is None
 
 
+def test_a_clock_that_was_set_back_shuts_nothing_out_for_longer_than_a_minute(db: None) -> None:
+    report_topology("DOCK-X", "PLANE", timestamp=NOW, received_at=NOW)
+    hour = 3_600_000
+    assert not report_topology("DOCK-X", timestamp=NOW - hour + 60_000, received_at=NOW + 60_000)
+    assert report_topology("DOCK-X", timestamp=NOW - hour + 60_001, received_at=NOW + 60_001)
+    assert gateway_of("PLANE") is None
+    assert report_topology("DOCK-X", "PLANE", timestamp=NOW - hour + 60_500, received_at=NOW + 60_500)
+    assert not report_topology("DOCK-X", timestamp=NOW, received_at=NOW), "a task of before that was done late"
+
+
 # --- whose it is ------------------------------------------------------------------------------------------------------
 def test_an_unowned_aircraft_joins_the_workspace_of_its_gateway(ours: Workspace) -> None:
     make_bound(ours, "DOCK-A")
