@@ -12,10 +12,11 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
 from devices.routing import websocket_urlpatterns  # noqa: E402
+from mqtt_bridge.broker_access.emqx_http import EmqxEndpoints  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": EmqxEndpoints(django_application),
         "websocket": CookieMiddleware(URLRouter(websocket_urlpatterns)),
     }
 )

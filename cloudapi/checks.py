@@ -11,7 +11,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-BROKERS = ("dynsec", "amqtt")
+BROKERS = ("dynsec", "emqx", "amqtt")
+#: EMQX's secret is sent over HTTP and may be guessed at by whoever reaches the port.
+EMQX_SECRET_LENGTH = 32
 SECRET_KEY_LENGTH = 50
 #: At most four deltas a second reach a browser; above some seconds, "live" would be a wrong word.
 LIVE_TICK_RANGE = (0.25, 10.0)
@@ -31,7 +33,7 @@ def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What is wrong anywhere, also on a laptop."""
     return [
         message
-        for check in (secret_key, encryption_keys, data_dir, broker, redis_url, public_url, ports, times)
+        for check in (secret_key, encryption_keys, data_dir, broker, emqx, redis_url, public_url, ports, times)
         for message in check()
     ]
 
@@ -40,8 +42,8 @@ def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 def in_production(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What is good enough for trying out, and not for the internet."""
     checks: tuple[Callable[[], list[CheckMessage]], ...] = (
-        encryption_key, broker_account, demo_data, broker_of_last_resort, plain_http, valkey_password, host_names,
-        debug,
+        encryption_key, broker_account, demo_data, broker_of_last_resort, emqx_sessions, plain_http, valkey_password,
+        host_names, debug,
     )  # fmt: skip
     return [message for check in checks for message in check()]
 
@@ -111,8 +113,46 @@ def broker() -> list[CheckMessage]:
     return [
         Error(
             f"MQTT_BROKER is {settings.MQTT_BROKER!r}, which is not known.",
-            hint="dynsec is Mosquitto with its dynamic security plugin, amqtt is the broker of the demo.",
+            hint="dynsec is Mosquitto with its dynamic security plugin, emqx is EMQX, amqtt is the broker of the demo.",
             id="cloudapi.E004",
+        )
+    ]
+
+
+def emqx() -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    if settings.MQTT_BROKER != "emqx":
+        return messages
+    if len(settings.EMQX_HTTP_SECRET) < EMQX_SECRET_LENGTH:
+        messages.append(
+            Error(
+                "EMQX_HTTP_SECRET is not set, or too short: without it EMQX's questions are not answered.",
+                hint=f"Use at least {EMQX_SECRET_LENGTH} random characters, here and in EMQX (deploy/emqx/base.hocon).",
+                id="cloudapi.E021",
+            )
+        )
+    url = urlsplit(settings.EMQX_API_URL)
+    if settings.EMQX_API_URL and not (url.scheme in {"http", "https"} and url.hostname):
+        messages.append(
+            Error(
+                f"EMQX_API_URL is {settings.EMQX_API_URL!r}, which is not a web address.",
+                hint="It looks like http://emqx:18083",
+                id="cloudapi.E022",
+            )
+        )
+    return messages
+
+
+def emqx_sessions() -> list[CheckMessage]:
+    names = ("EMQX_API_URL", "EMQX_API_KEY", "EMQX_API_SECRET")
+    missing = [name for name in names if not getattr(settings, name)]
+    if settings.MQTT_BROKER != "emqx" or not missing:
+        return []
+    return [
+        Warning(
+            f"{' and '.join(missing)} not set, so sessions at EMQX outlive the accounts that they were opened with.",
+            hint="Make an API key in EMQX (docs/deploy.md) and set all three.",
+            id="cloudapi.W023",
         )
     ]
 

@@ -194,8 +194,14 @@ MQTT_PASSWORD = env.str("MQTT_PASSWORD", default="")
 # What devices are told to connect to; it must be reachable from the device, not from the server (N8).
 MQTT_PUBLIC_HOST = env.str("MQTT_PUBLIC_HOST", default=MQTT_HOST)
 MQTT_PUBLIC_PORT = env.int("MQTT_PUBLIC_PORT", default=MQTT_PORT)
-# How broker accounts are made: "dynsec" (Mosquitto's dynamic security), "amqtt" (the broker reads our tables).
+# How broker accounts are made: "dynsec" (Mosquitto's dynamic security), "emqx" (EMQX asks over HTTP), "amqtt" (the
+# broker reads our tables).
 MQTT_BROKER = env.str("MQTT_BROKER", default="dynsec")
+# EMQX shows this secret when it asks; the other three let us end sessions there by its REST API.
+EMQX_HTTP_SECRET = env.str("EMQX_HTTP_SECRET", default="")
+EMQX_API_URL = env.str("EMQX_API_URL", default="").rstrip("/")
+EMQX_API_KEY = env.str("EMQX_API_KEY", default="")
+EMQX_API_SECRET = env.str("EMQX_API_SECRET", default="")
 # One persistent session per name: two mqtt_workers with the same name would take the session over from each other.
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="cloudapi-worker")
 MQTT_MAX_PAYLOAD = env.int("MQTT_MAX_PAYLOAD", default=262_144)

@@ -88,8 +88,11 @@ class Session:
         self, client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         if reason.is_failure:
-            if str(reason) in REFUSALS:
+            if str(reason) in REFUSALS and settings.MQTT_BROKER != "emqx":
                 self.refused = str(reason)
+            else:
+                # EMQX asks us about every login, ours too, and refuses it while no web process answers.
+                log.warning("The broker does not let us in: %s", reason)
             client.disconnect()
             return
         self._delay = FIRST_DELAY

@@ -59,6 +59,8 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
         ("TIMELINE_DAYS", -1.0, "cloudapi.E016"),
         ("MQTT_PORT", 70000, "cloudapi.E009"),
         ("MQTT_BROKER", "amqtt", "cloudapi.E011"),
+        ("MQTT_BROKER", "emqx", "cloudapi.E021"),
+        ("MQTT_BROKER", "emqx", "cloudapi.W023"),
         ("PUBLIC_URL", "http://cloudapi.example", "cloudapi.W012"),
         ("REDIS_URL", "redis://valkey:6379/0", "cloudapi.W013"),
         ("ALLOWED_HOSTS", ["*"], "cloudapi.W014"),
@@ -69,6 +71,15 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
 def test_a_wrong_setting_is_named(production: Settings, name: str, value: Any, identity: str) -> None:
     setattr(production, name, value)
     assert identity in found()
+
+
+def test_emqx_with_its_secrets_is_silent(production: Settings) -> None:
+    production.MQTT_BROKER = "emqx"
+    production.EMQX_HTTP_SECRET = "s" * 32
+    production.EMQX_API_URL, production.EMQX_API_KEY, production.EMQX_API_SECRET = "http://emqx:18083", "k", "s"
+    assert found() == []
+    production.EMQX_API_URL = "emqx:18083"
+    assert found() == ["cloudapi.E022"]
 
 
 def test_the_data_of_a_demo_are_refused_in_production(production: Settings, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Accounts at EMQX: it asks us (`emqx_http`), so nothing is pushed but the ends of sessions, by its REST API."""
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import redis
+
+from mqtt_bridge.broker_access import emqx_accounts, emqx_sessions
+from mqtt_bridge.broker_access.emqx_api import EmqxApi, is_configured
+from mqtt_bridge.broker_access.errors import BrokerAccessError
+from mqtt_bridge.broker_access.roles import Account
+from mqtt_bridge.models import MqttCredential
+
+log = logging.getLogger(__name__)
+
+
+def put(credentials: Collection[Account]) -> None:
+    """EMQX asks for these accounts anew, and their sessions with an old password end."""
+    usernames = [credential.username for credential in credentials]
+    emqx_accounts.forget(usernames)
+    with _needing_valkey():
+        emqx_sessions.give_back([row.gateway_sn for row in credentials if isinstance(row, MqttCredential)])
+    _end_sessions(usernames)
+
+
+def remove(usernames: Collection[str]) -> None:
+    """Refuse these accounts from now on and end their sessions."""
+    emqx_accounts.block(usernames)
+    _end_sessions(usernames)
+
+
+def reconcile(credentials: Collection[Account]) -> tuple[list[str], list[str], list[str]]:
+    """End the sessions of accounts that are no more; nothing is created or changed."""
+    with _needing_valkey():
+        ended = emqx_sessions.ended([credential.username for credential in credentials])
+        _end_sessions(ended)
+        emqx_sessions.gone(ended)
+    return [], [], ended
+
+
+@contextmanager
+def _needing_valkey() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise BrokerAccessError(f"Valkey does not answer, which knows the sessions at EMQX: {error}") from error
+
+
+def _end_sessions(usernames: Collection[str]) -> None:
+    if not usernames:
+        return
+    if not is_configured():
+        log.warning("EMQX_API_URL is not set: sessions of changed or ended accounts stay until they end by themselves.")
+        return
+    with EmqxApi() as api:
+        for username in usernames:
+            api.end_sessions(username)
