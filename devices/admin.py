@@ -7,17 +7,21 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 
-from devices import clock_text, heard, ownership
+from devices import clock_text, heard, live, ownership, story
 from devices.models import Device, TimelineEntry
-from workspaces.admin.base import NOTHING, Audited, SuperuserOnly, acting_user
+from workspaces.admin.base import NOTHING, Audited, acting_user
+from workspaces.admin.scoped import Scoped, WorkspaceFilter, is_superuser
 from workspaces.models import Workspace
 
 
@@ -36,10 +40,10 @@ class KindFilter(admin.SimpleListFilter):
         return queryset
 
 
-class ClaimForm(ActionForm):
-    workspace = forms.ModelChoiceField(
-        Workspace.objects.get_queryset().select_related("organization"), required=False, label=_("Workspace:")
-    )
+class WorkspaceChoice(forms.Form):
+    def __init__(self, data: Any, *, workspaces: QuerySet[Workspace]) -> None:
+        super().__init__(data)
+        self.fields["workspace"] = forms.ModelChoiceField(workspaces, label=_("Workspace"))
 
 
 class DeviceChangeList(ChangeList):
@@ -65,7 +69,9 @@ class LatestTimelineFormSet(forms.BaseInlineFormSet):
         return super().get_queryset()[: self.SHOWN]
 
 
-class TimelineInline(SuperuserOnly, admin.TabularInline):
+class TimelineInline(Scoped, admin.TabularInline):
+    """Everything that happened to the device, whoever had it: for superusers."""
+
     model = TimelineEntry
     formset = LatestTimelineFormSet
     fields = ("at", "event", "detail")
@@ -82,7 +88,14 @@ class TimelineInline(SuperuserOnly, admin.TabularInline):
 
 
 @admin.register(Device)
-class DeviceAdmin(SuperuserOnly, Audited):
+class DeviceAdmin(Audited):
+    organization_path = "workspace__organization"
+    admins_may = frozenset({"view", "change"})
+    admins_list_display = (
+        "sn", "callsign", "kind_name", "model_name", "online", "reason", "last_seen_at", "clock", "workspace",
+        "own_gateway",
+    )  # fmt: skip
+    admins_list_filter = (KindFilter, "online", "offline_reason", WorkspaceFilter)
     list_display = [
         "sn",
         "callsign",
@@ -117,11 +130,24 @@ class DeviceAdmin(SuperuserOnly, Audited):
         "reason", "last_seen_at", "clock", "gateway", "channel_index", "created_at",
     )  # fmt: skip
     inlines = [TimelineInline]
-    action_form = ClaimForm
-    actions = ["claim", "release"]
+    actions = ["claim", "move", "release"]
 
     def get_changelist(self, request: HttpRequest, **_options: Any) -> type[ChangeList]:
         return DeviceChangeList
+
+    def get_fieldsets(self, request: HttpRequest, obj: Device | None = None) -> Any:
+        if is_superuser(request):
+            return self.fieldsets
+        [about, owner, (title, connection)] = self.fieldsets
+        own = ["own_gateway" if name == "gateway" else name for name in connection["fields"]]
+        return [about, owner, (title, {"fields": own}), (_("Timeline"), {"fields": ["told"]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Device | None = None) -> Any:
+        return (*self.readonly_fields, "own_gateway", "told")
+
+    def save_model(self, request: HttpRequest, obj: Device, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        live.changed([obj.sn])
 
     def has_add_permission(self, request: HttpRequest, *_arguments: Any) -> bool:
         return False  # devices become known by their MQTT account or by connecting
@@ -149,25 +175,60 @@ class DeviceAdmin(SuperuserOnly, Audited):
     def reason(self, device: Device) -> str:
         return device.get_offline_reason_display() or NOTHING
 
+    @admin.display(description=_("gateway"), ordering="gateway")
+    def own_gateway(self, device: Device) -> str:
+        gateway = device.gateway
+        return gateway.sn if gateway is not None and gateway.workspace_id == device.workspace_id else NOTHING
+
+    @admin.display(description=_("latest first"))
+    def told(self, device: Device) -> str:
+        if device.workspace is None:
+            return NOTHING
+        lines = story.for_workspace(device, device.workspace)
+        rows = ((date_format(timezone.localtime(line.since), "DATETIME_FORMAT"), line.text) for line in lines)
+        return format_html_join("", "<p>{}: {}</p>", rows) or NOTHING
+
     @admin.display(description=_("clock"), ordering="clock_skew_ms")
     def clock(self, device: Device) -> str:
         return clock_text.clock_warning(device.clock_skew_ms) or NOTHING
 
-    @admin.action(description=_("Let unclaimed devices join the workspace chosen here"), permissions=["change"])
-    def claim(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
-        workspace = Workspace.objects.unscoped().filter(pk=request.POST.get("workspace") or 0).first()
-        if workspace is None:
-            self.message_user(request, gettext("Choose a workspace beside the action."), messages.ERROR)
-            return
-        sns = list(queryset.filter(workspace=None).values_list("sn", flat=True))
+    @admin.action(description=_("Let unclaimed devices join a workspace"), permissions=["claim"])
+    def claim(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        title = gettext("Let unclaimed devices join a workspace")
+        return self._join(request, queryset.filter(workspace=None), "claim", title)
+
+    @admin.action(description=_("Move to another workspace of the organization"), permissions=["change"])
+    def move(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        title = gettext("Move to another workspace of the organization")
+        return self._join(request, queryset.filter(workspace__isnull=False), "move", title)
+
+    def has_claim_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)  # what nobody owns is nobody's to take
+
+    def _join(self, request: HttpRequest, queryset: QuerySet[Device], action: str, title: str) -> HttpResponse | None:
+        """Asks for the workspace first, on a page of its own."""
+        own = self.choices(request, Workspace).select_related("organization")
+        chosen = WorkspaceChoice(request.POST if "workspace" in request.POST else None, workspaces=own)
+        if not chosen.is_valid():
+            context = {
+                **self.admin_site.each_context(request),
+                "title": title,
+                "opts": self.opts,
+                "action": action,
+                "form": chosen,
+                "devices": queryset.select_related("workspace__organization"),
+            }
+            return TemplateResponse(request, "admin/devices/device/choose_workspace.html", context)
+        workspace = chosen.cleaned_data["workspace"]
         try:
-            ownership.claim(sns=sns, workspace=workspace, user=acting_user(request))
+            joined = ownership.move(list(queryset), workspace=workspace, user=acting_user(request))
         except ownership.OwnedElsewhere as error:
             text = gettext("Nothing was changed. These belong to another organization: %(sns)s")
             self.message_user(request, text % {"sns": error}, messages.ERROR)
-            return
-        text = ngettext("%(count)d device joined %(workspace)s.", "%(count)d devices joined %(workspace)s.", len(sns))
-        self.message_user(request, text % {"count": len(sns), "workspace": workspace}, messages.SUCCESS)
+            return None
+        text = ngettext("%(count)d device joined %(workspace)s.", "%(count)d devices joined %(workspace)s.", joined)
+        self.message_user(request, text % {"count": joined, "workspace": workspace}, messages.SUCCESS)
+        return None
 
     @admin.action(description=_("Release from the workspace"), permissions=["change"])
     def release(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:

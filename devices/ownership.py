@@ -38,6 +38,18 @@ def claim(*, sns: Sequence[str], workspace: Workspace, user: User | None = None)
 
 
 @transaction.atomic
+def move(devices: Sequence[Device], *, workspace: Workspace, user: User | None = None) -> int:
+    """Let devices join a workspace, those of the same owner behind a gateway with it; returns how many joined.
+
+    Raises OwnedElsewhere, and then nothing changes.
+    """
+    sns = [device.sn for device in devices]
+    for gateway in devices:
+        sns += gateway.sub_devices.filter(workspace=gateway.workspace_id).values_list("sn", flat=True)
+    return len(claim(sns=list(dict.fromkeys(sns)), workspace=workspace, user=user))
+
+
+@transaction.atomic
 def release(*, device: Device, user: User | None = None) -> None:
     """Take a device out of its workspace. It stays known, unclaimed, and has to bind again."""
     workspace = lock([device.sn])[0].workspace

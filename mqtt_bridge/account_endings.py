@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from mqtt_bridge import broker_access
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
-from workspaces.models import Membership, Role
+from workspaces.models import Membership
+from workspaces.roles import Capability, roles_with
 
 UNUSED = timedelta(days=3)
 
@@ -29,7 +30,7 @@ def revoke(*, login_id: UUID) -> list[str]:
 
 def end_former_pilots() -> None:
     """End the accounts of users who are no longer active pilots of the workspace that they were made for."""
-    pilots = Membership.objects.unscoped().filter(role=Role.PILOT, user__is_active=True)
+    pilots = Membership.objects.unscoped().filter(role__in=roles_with(Capability.FLY), user__is_active=True)
     still = pilots.filter(user=OuterRef("pilot"), workspace=OuterRef("workspace"))
     ending = [
         *MqttCredential.objects.unscoped().filter(~Exists(still), pilot__isnull=False),

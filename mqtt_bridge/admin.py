@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mqtt_bridge import broker_access, credentials
 from mqtt_bridge.models import MqttCredential
-from workspaces.admin.base import SuperuserOnly, acting_user
+from workspaces.admin.base import acting_user
+from workspaces.admin.scoped import ScopedModelAdmin, WorkspaceFilter
 
 
 class CredentialForm(forms.ModelForm):
@@ -48,7 +49,10 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(MqttCredential)
-class MqttCredentialAdmin(SuperuserOnly, admin.ModelAdmin):
+class MqttCredentialAdmin(ScopedModelAdmin):
+    organization_path = "workspace__organization"
+    admins_may = frozenset({"view", "add", "delete"})
+    admins_list_filter = (WorkspaceFilter,)
     form = CredentialForm
     list_display = ["gateway_sn", "username", "workspace", "created_by", "created_at"]
     list_filter = ["workspace__organization"]

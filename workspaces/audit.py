@@ -23,7 +23,9 @@ def record(
         target=target[:200],
         organization=organization,
         workspace=workspace,
+        workspace_name=workspace.name if workspace is not None else "",
         user=user,
+        user_name=user.get_username() if user is not None else "",
         gateway_sn=gateway_sn[:64],
         detail=detail,
     )

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from workspaces import audit
-from workspaces.models import BindAttempt, Membership, Organization, Role
+from workspaces.models import BindAttempt, Membership, Organization
+from workspaces.roles import Capability, roles_with
 
 GATEWAY_LIMIT, GATEWAY_WINDOW = 5, timedelta(minutes=15)
 GATEWAY_LOCK = timedelta(minutes=15)
@@ -60,7 +61,7 @@ def prune(now: datetime) -> None:
 def _tell_admins(organization: Organization, wrong_codes: int) -> None:
     addresses = (
         Membership.objects.unscoped()
-        .filter(workspace__organization=organization, role=Role.ADMIN, user__is_active=True)
+        .filter(workspace__organization=organization, role__in=roles_with(Capability.ADMINISTER), user__is_active=True)
         .exclude(user__email="")
         .values_list("user__email", flat=True)
         .distinct()

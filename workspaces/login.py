@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from workspaces import audit, login_throttle, tokens
 from workspaces.models import ClientKind, Membership, User, Workspace
+from workspaces.roles import roles_with
 
 
 class Refused(Exception):
@@ -60,7 +61,7 @@ def enter(user: User, *, client: ClientKind, workspace_id: str | None = None, lo
 
 def workspaces_for(user: User, client: ClientKind) -> list[Workspace]:
     """The workspaces that the user can enter with this kind of client, by name."""
-    memberships = Membership.objects.for_user(user).filter(user=user, role__in=tokens.ROLES[client])
+    memberships = Membership.objects.for_user(user).filter(user=user, role__in=roles_with(tokens.NEEDED[client]))
     return [
         membership.workspace
         for membership in memberships.select_related("workspace__organization").order_by(

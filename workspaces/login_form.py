@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from workspaces import login_throttle
+from workspaces.models import User
+from workspaces.scoping import may_enter_administration
 
 
 class LogInForm(AuthenticationForm):
@@ -30,5 +31,8 @@ class LogInForm(AuthenticationForm):
             raise
 
 
-class AdminLogInForm(LogInForm, AdminAuthenticationForm):
-    pass
+class AdminLogInForm(LogInForm):
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not may_enter_administration(user):
+            raise self.get_invalid_login_error()

@@ -14,12 +14,13 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
+from workspaces.models import AccessToken, ClientKind, Membership, User, Workspace
+from workspaces.roles import Capability, allows
 
-#: Which roles log in with which kind of client.
-ROLES: dict[ClientKind, tuple[Role, ...]] = {
-    ClientKind.WEB: (Role.ADMIN, Role.OPERATOR, Role.VIEWER),
-    ClientKind.PILOT: (Role.PILOT,),
+#: What a role has to allow for logging in with this kind of client.
+NEEDED: dict[ClientKind, Capability] = {
+    ClientKind.WEB: Capability.USE_WEB_CLIENTS,
+    ClientKind.PILOT: Capability.FLY,
 }
 
 
@@ -49,7 +50,7 @@ def check(token: str) -> AccessToken | None:
     if row is None or not constant_time_compare(row.password_fingerprint, row.user.get_session_auth_hash()):
         return None
     role = Membership.objects.in_workspace(row.workspace).filter(user=row.user).values_list("role", flat=True).first()
-    if role not in ROLES[ClientKind(row.client)]:
+    if role is None or not allows(role, NEEDED[ClientKind(row.client)]):
         return None
     row.role = role
     return row

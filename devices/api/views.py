@@ -14,9 +14,10 @@ from devices.models import Device
 from devices.models.device import DeviceQuerySet
 from devices.sn import is_sn
 from workspaces import audit
-from workspaces.api.auth import require_role, token_of, workspace_of
+from workspaces.api.auth import require, token_of, workspace_of
 from workspaces.api.schemas import PAGE
-from workspaces.models import Role, Workspace
+from workspaces.models import Workspace
+from workspaces.roles import Capability
 
 CONTROLLER, DOCK = 2, 3
 DOMAIN = OpenApiParameter("domain", int, description="0 aircraft, 2 controllers, 3 docks; all if left out.")
@@ -58,7 +59,7 @@ class OneDevice(APIView):
     def put(self, request: Request, workspace_id: str, sn: str) -> Response:
         """Rename a device. Only the nickname can be changed, whatever else the body holds."""
         workspace = workspace_of(request, workspace_id)
-        require_role(request, Role.ADMIN, Role.OPERATOR)
+        require(request, Capability.RENAME)
         asked = schemas.RenameSchema(data=request.data)
         asked.is_valid(raise_exception=True)
         row = _device(workspace, sn)
@@ -74,7 +75,7 @@ class UnbindDevice(APIView):
     def delete(self, request: Request, sn: str) -> Response:
         """Release a device from the token's workspace."""
         workspace = workspace_of(request)
-        require_role(request, Role.ADMIN)
+        require(request, Capability.RELEASE)
         ownership.release(device=_device(workspace, sn), user=token_of(request).user)
         return Response("")
 

@@ -15,8 +15,9 @@ from mqtt_bridge import account_endings, broker_access, controllers, tasks
 from mqtt_bridge.take_over import Refused
 from workspaces import login, login_throttle, tokens
 from workspaces.api import schemas
-from workspaces.api.auth import require_role, token_of
-from workspaces.models import AccessToken, ClientKind, Role
+from workspaces.api.auth import require, token_of
+from workspaces.models import AccessToken, ClientKind
+from workspaces.roles import Capability
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class ControllerAccount(APIView):
     @extend_schema(request=schemas.ControllerSchema, responses=schemas.ControllerAccountSchema)
     def post(self, request: Request) -> Response:
         """The broker account of the controller that the page runs on; an earlier one of it ends."""
-        require_role(request, Role.PILOT)
+        require(request, Capability.FLY)
         asked = schemas.ControllerSchema(data=request.data)
         asked.is_valid(raise_exception=True)
         row = token_of(request)
@@ -125,7 +126,7 @@ class License(APIView):
     @extend_schema(responses=schemas.LicenseSchema)
     def get(self, request: Request) -> Response:
         """The DJI application of the pilot's organization, for `platformVerifyLicense`. Only with a token (J11)."""
-        require_role(request, Role.PILOT)
+        require(request, Capability.FLY)
         organization = token_of(request).workspace.organization
         try:
             app_key, app_license = organization.app_key, organization.app_license

@@ -9,8 +9,8 @@ from cloudapi.dji.envelope import BusinessError
 from devices.sn import is_sn
 from mqtt_bridge import controllers
 from mqtt_bridge.take_over import Refused
-from workspaces.api.auth import require_role, token_of
-from workspaces.models import Role
+from workspaces.api.auth import require, token_of
+from workspaces.roles import Capability
 
 
 class BindDevice(APIView):
@@ -20,7 +20,7 @@ class BindDevice(APIView):
 
         Code -1 while the device is not online: pages try again every 2 s until its topology has arrived.
         """
-        require_role(request, Role.PILOT, Role.ADMIN)
+        require(request, Capability.ADD_CONTROLLERS)
         row = token_of(request)
         if not is_sn(sn):
             raise BusinessError("This is no serial number.")

@@ -1,15 +1,29 @@
 """Platforms with fleets. The large one is for `make faults` alone."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from cloudapi.platform import servers
 from tests.faults.faults import TABLE
 from tests.faults.field import Field, prepared
 from tests.faults.test_presence_timing import CROWD, DEPARTURES
 from tests.faults.test_storm import GATEWAYS, LEAVING
+
+
+@pytest.fixture
+def audit_can_be_emptied(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """For tests whose database is emptied after them, which the audit trail refuses. Ask for it before that."""
+    migration = import_module("workspaces.migrations.0004_audit_append_only")
+    with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        migration.drop(None, editor)
+    yield
+    with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        migration.create(None, editor)
 
 
 @pytest.fixture(scope="package")

@@ -18,7 +18,7 @@ from tests.factories import make_gateway, make_workspace
 from tests.faults.mqtt import Link
 from tests.processes import Child, wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("audit_can_be_emptied", "transactional_db")]
 SERVER, PASSWORD = "server", "server-of-the-tests"
 
 

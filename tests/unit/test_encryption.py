@@ -199,5 +199,5 @@ def migrate(transactional_db: None, settings: Settings) -> Iterator[Migrate]:
 
     yield to
     settings.FIELD_ENCRYPTION_KEYS = keys
-    Organization.objects.all().delete()
     call_command("migrate", verbosity=0)
+    Organization.objects.all().delete()

@@ -126,9 +126,12 @@ def test_pages_hold_nothing_inline(workspace: Workspace, alice: Client) -> None:
         assert not re.search(r'(src|href)="(https?:)?//', text)
 
 
-def test_only_staff_see_the_way_to_the_administration(workspace: Workspace, alice: Client) -> None:
+def test_only_admins_see_the_way_to_the_administration(workspace: Workspace, alice: Client) -> None:
     assert "/admin/" not in alice.get(console(workspace)).content.decode()
-    assert "/admin/" in member("sue", workspace, staff=True).get(console(workspace)).content.decode()
+    assert "/admin/" not in member("sue", workspace, staff=True).get(console(workspace)).content.decode()
+    admin = member("ada", workspace)
+    Membership.objects.in_workspace(workspace).filter(user__username="ada").update(role=Role.ADMIN)
+    assert "/admin/" in admin.get(console(workspace)).content.decode()
 
 
 def test_pages_speak_the_language_of_the_browser_or_the_chosen_one(workspace: Workspace, alice: Client) -> None:

@@ -26,7 +26,6 @@ TENANT_OWNED: tuple[type[models.Model], ...] = (
 
 #: Files that cross tenants because that is their job.
 MAY_SAY_UNSCOPED = {
-    "devices/admin.py",  # platform admins claim devices into any workspace
     "devices/binding.py",  # a code decides which tenant a device joins
     "devices/connections.py",  # a gateway's connection is nobody's secret to the worker
     "devices/directory.py",  # the worker serves all tenants
@@ -63,8 +62,6 @@ OPEN_WAYS = {
     "get_or_create", "update_or_create", "raw", "latest", "earliest", "only", "defer", "none", "distinct", "using",
     "get_queryset",
 }  # fmt: skip
-#: The admin's form fields take a queryset that looks at nothing until a superuser opens them.
-MAY_GET_A_QUERYSET = {"devices/admin.py"}
 
 
 def _attributes(path: Path) -> list[ast.Attribute]:
@@ -91,7 +88,6 @@ def test_nobody_goes_round_the_scopes(path: Path) -> None:
         and node.value.attr in ("objects", "_default_manager", "_base_manager")
         and isinstance(node.value.value, ast.Name)
         and node.value.value.id in owned
-        and not (node.attr == "get_queryset" and _file(path) in MAY_GET_A_QUERYSET)
     ]
     assert found == []
 
@@ -103,7 +99,7 @@ def test_every_model_that_belongs_to_a_workspace_has_the_scoped_manager() -> Non
         for model in ours
         if any(field.related_model is Workspace and field.name == "workspace" for field in model._meta.get_fields())
     }
-    # The trail is read by platform admins alone and outlives workspaces; it has no way in for members.
+    # The trail is read in the administration alone and outlives workspaces; it has no way in for members.
     assert belonging - {apps.get_model("workspaces", "AuditEntry")} | {Workspace} == set(TENANT_OWNED)
     for model in TENANT_OWNED:
         assert isinstance(model._default_manager, ScopedManager)

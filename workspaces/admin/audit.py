@@ -11,18 +11,21 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from workspaces.admin.base import SuperuserOnly
+from workspaces.admin.scoped import ScopedModelAdmin, WorkspaceFilter
 from workspaces.models import AuditEntry
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(SuperuserOnly, admin.ModelAdmin):
-    list_display = ["at", "action", "target", "gateway_sn", "user", "workspace", "organization"]
+class AuditEntryAdmin(ScopedModelAdmin):
+    organization_path = "organization"
+    admins_may = frozenset({"view"})
+    admins_list_filter = ("at", "action", WorkspaceFilter)
+    list_display = ["at", "action", "target", "gateway_sn", "user_name", "workspace_name", "organization"]
     list_filter = ["at", "action", "organization"]
-    list_select_related = ["user", "workspace__organization", "organization"]
-    search_fields = ["action", "target", "gateway_sn", "user__username"]
+    list_select_related = ["organization"]
+    search_fields = ["action", "target", "gateway_sn", "user_name"]
     date_hierarchy = "at"
-    fields = ("at", "action", "target", "gateway_sn", "user", "workspace", "organization", "readable_detail")
+    fields = ("at", "action", "target", "gateway_sn", "user_name", "workspace_name", "organization", "readable_detail")
     readonly_fields = (*fields,)
     show_full_result_count = False
 

@@ -5,35 +5,15 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.contrib.admin.options import BaseModelAdmin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from workspaces import audit
-from workspaces.models import Organization, User, Workspace
+from workspaces.admin.scoped import ScopedModelAdmin
+from workspaces.models import Membership, Organization, User, Workspace
 
 
-class SuperuserOnly(BaseModelAdmin):
-    """These pages cross all tenants, so a staff user gets none of them, whatever permissions somebody ticked."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_superuser(request) and super().has_module_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request) and super().has_view_permission(request, obj)
-
-    def has_add_permission(self, request: HttpRequest, *arguments: Any) -> bool:
-        return _is_superuser(request) and super().has_add_permission(request, *arguments)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request) and super().has_delete_permission(request, obj)
-
-
-class Audited(admin.ModelAdmin):
+class Audited(ScopedModelAdmin):
     """Additions, changes and deletions made on the page enter the audit trail: the names of fields, never values."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -74,16 +54,15 @@ class Audited(admin.ModelAdmin):
 def owners(obj: object) -> tuple[Organization | None, Workspace | None]:
     if isinstance(obj, Organization):
         return obj, None
+    if isinstance(obj, User):
+        membership = Membership.objects.for_user(obj).filter(user=obj).order_by("pk").first()
+        return (membership.workspace.organization, None) if membership is not None else (None, None)
     workspace = obj if isinstance(obj, Workspace) else getattr(obj, "workspace", None)
     return (workspace.organization, workspace) if isinstance(workspace, Workspace) else (None, None)
 
 
 def acting_user(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return request.user.is_active and getattr(request.user, "is_superuser", False)
 
 
 #: For readonly columns that may be empty.

@@ -18,7 +18,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from workspaces import services
-from workspaces.admin.base import SuperuserOnly, acting_user
+from workspaces.admin.base import acting_user
+from workspaces.admin.scoped import ScopedModelAdmin, WorkspaceFilter
 from workspaces.models import BindCode
 
 
@@ -41,7 +42,10 @@ class BindCodeForm(forms.ModelForm):
 
 
 @admin.register(BindCode)
-class BindCodeAdmin(SuperuserOnly, admin.ModelAdmin):
+class BindCodeAdmin(ScopedModelAdmin):
+    organization_path = "workspace__organization"
+    admins_may = frozenset({"view", "add"})
+    admins_list_filter = (WorkspaceFilter, "expires_at", "revoked_at")
     form = BindCodeForm
     list_display = [
         "__str__",

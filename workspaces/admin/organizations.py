@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from cloudapi.fields import secret_state
 from workspaces import services
-from workspaces.admin.base import Audited, SuperuserOnly, acting_user
+from workspaces.admin.base import Audited, acting_user
+from workspaces.admin.scoped import Scoped, is_superuser
 from workspaces.models import Membership, Organization, Workspace
 
 SECRET_STATES = {
@@ -56,8 +57,10 @@ class OrganizationForm(forms.ModelForm):
         return super()._get_validation_exclusions() | kept  # type: ignore[misc,no-any-return]  # unknown to the stubs
 
 
-class WorkspaceInline(SuperuserOnly, admin.TabularInline):
+class WorkspaceInline(Scoped, admin.TabularInline):
     model = Workspace
+    organization_path = "organization"
+    admins_may = frozenset({"view", "add", "change"})
     fields = ["name", "description", "workspace_id"]
     readonly_fields = ["workspace_id"]
     extra = 0
@@ -66,8 +69,11 @@ class WorkspaceInline(SuperuserOnly, admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(SuperuserOnly, Audited):
+class OrganizationAdmin(Audited):
     form = OrganizationForm
+    organization_path = ""
+    admins_may = frozenset({"view", "change"})
+    ordering = ["name"]
     list_display = ["name", "organization_id", "workspace_count", "is_binding_open", "created_at"]
     search_fields = ["name", "organization_id", "workspaces__workspace_id"]
     readonly_fields = ["organization_id", "binding_locked_until", "created_at"]
@@ -89,6 +95,10 @@ class OrganizationAdmin(SuperuserOnly, Audited):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         rows: QuerySet[Organization] = super().get_queryset(request)
         return rows.annotate(number_of_workspaces=Count("workspaces", distinct=True))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Names are unique on the platform and tell its superusers who is who.
+        return [*self.readonly_fields, *([] if is_superuser(request) else ["name"])]
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -127,14 +137,23 @@ class OrganizationAdmin(SuperuserOnly, Audited):
         self.message_user(request, text % {"count": len(queryset)}, messages.SUCCESS)
 
 
-class MembershipInline(SuperuserOnly, admin.TabularInline):
+class MembershipInline(Scoped, admin.TabularInline):
     model = Membership
+    organization_path = "workspace__organization"
+    admins_may = frozenset({"view", "add", "change", "delete"})
     autocomplete_fields = ["user"]
     extra = 0
 
+    def theirs(self, rows: QuerySet[Membership], request: HttpRequest) -> QuerySet[Membership]:
+        # Admins do not change or end their own membership, so that an organization keeps one.
+        return super().theirs(rows, request).exclude(user=request.user.pk)
+
 
 @admin.register(Workspace)
-class WorkspaceAdmin(SuperuserOnly, Audited):
+class WorkspaceAdmin(Audited):
+    organization_path = "organization"
+    admins_may = frozenset({"view", "add", "change"})
+    ordering = ["organization__name", "name"]
     list_display = ["name", "organization", "workspace_id", "device_count", "created_at"]
     list_filter = ["organization"]
     list_select_related = ["organization"]

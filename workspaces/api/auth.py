@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from cloudapi.dji.envelope import BusinessError
 from workspaces import tokens
 from workspaces.models import AccessToken, User, Workspace
+from workspaces.roles import Capability, allows
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # at run time its settings import this module
@@ -66,7 +67,7 @@ def workspace_of(request: Request, workspace_id: str | None = None) -> Workspace
     raise BusinessError("The workspace does not exist, or the token is for another one.")
 
 
-def require_role(request: Request, *roles: str) -> None:
-    """Raises BusinessError unless the user's present role in the token's workspace is one of these."""
-    if getattr(token_of(request), "role", None) not in roles:
+def require(request: Request, capability: Capability) -> None:
+    """Raises BusinessError unless the user's present role in the token's workspace allows it."""
+    if not allows(token_of(request).role, capability):
         raise BusinessError("Your role does not allow this.", code=403)

@@ -5,14 +5,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from workspaces.models.organization import Workspace
+from workspaces.roles import Role
 from workspaces.scoping import ScopedManager, ScopedQuerySet
 
-
-class Role(models.TextChoices):
-    ADMIN = "admin", _("admin")
-    OPERATOR = "operator", _("operator")
-    PILOT = "pilot", _("pilot")
-    VIEWER = "viewer", _("viewer")
+__all__ = ["Membership", "Role"]
 
 
 class MembershipQuerySet(ScopedQuerySet["Membership"]):
