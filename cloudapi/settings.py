@@ -220,6 +220,8 @@ TOKEN_CHECK_SECONDS = env.float("TOKEN_CHECK_SECONDS", default=3.0)
 
 # --- Devices ----------------------------------------------------------------------------------------------------------
 LIVE_TICK_SECONDS = env.float("LIVE_TICK_SECONDS", default=0.25)
+# A socket that takes nothing for so long is closed.
+SLOW_SOCKET_SECONDS = env.float("SLOW_SOCKET_SECONDS", default=10.0)
 OFFLINE_AFTER_SECONDS = env.float("OFFLINE_AFTER_SECONDS", default=30.0)
 # How long the comings and goings of a device are kept.
 TIMELINE_DAYS = env.float("TIMELINE_DAYS", default=90.0)

@@ -1,36 +1,54 @@
-"""The one connection pool to Valkey (or Redis) of a process, for synchronous code."""
+"""The connection pools to Valkey (or Redis) of a process: one for threads, one for the event loop."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
 from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import redis
 from django.conf import settings
 from django.db import transaction
+from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
 
+_PATIENCE: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 30,
+}
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis_asyncio.Redis] = WeakKeyDictionary()
+
+
 @cache
 def client() -> redis.Redis:
     """Thread-safe. Gives up soon, since whoever waits for Valkey holds up a device's answer or a tick: one immediate
     retry covers a connection that a restart of Valkey has cut, what is slower is the caller's business."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=5,
-        socket_connect_timeout=3,
-        socket_keepalive=True,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1),
-    )
+    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 1), **_PATIENCE)
 
 
-def run_id() -> str:
+def async_client() -> redis_asyncio.Redis:
+    """The same for coroutines of the running loop. Many may ask at once, few connections answer them."""
+    loop = asyncio.get_running_loop()
+    if loop not in _async_clients:
+        pool = redis_asyncio.BlockingConnectionPool.from_url(
+            settings.REDIS_URL, max_connections=8, timeout=5, retry=AsyncRetry(NoBackoff(), 1), **_PATIENCE
+        )
+        _async_clients[loop] = redis_asyncio.Redis.from_pool(pool)
+    return _async_clients[loop]
+
+
+async def run_id() -> str:
     """Changes when Valkey is started anew. Raises redis.RedisError."""
-    return text(client().info("server")["run_id"])
+    return text((await async_client().info("server"))["run_id"])
 
 
 def text(answer: object) -> str:

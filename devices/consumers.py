@@ -1,24 +1,24 @@
 """The WebSocket behind the operator's page: `/ws/workspaces/{workspace_id}/`."""
 
-import asyncio
-import time
-from typing import Any
+from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
-from devices import live
-from devices.frames import merge
+from devices.asked import Asked
+from devices.feed import Feed
 from devices.sockets import LiveConsumer
 from workspaces.socket_access import Access, by_session, by_token, token_in
 
 
 class WorkspaceConsumer(LiveConsumer):
-    """A snapshot, then deltas, for members by their session or an access token.
+    """For members by their session or an access token: a snapshot, then deltas, with what lists and maps show of each
+    device. All values of a device come in `details` frames after `{"type": "open", "sn": …}`; with `?detail=all` the
+    snapshot and the deltas have all values of every device.
 
-    Frames that arrive faster than the tick are merged: at most one goes out per tick, and a slow browser gets the
-    newest state instead of a backlog.
+    At most one frame of each kind goes out per tick, and a slow browser gets the newest state instead of a backlog.
     """
+
+    channel_layer_alias = "none: the feed listens for all sockets"
 
     def find_access(self) -> Access | None:
         workspace_id = self.scope["url_route"]["kwargs"]["workspace_id"]
@@ -26,24 +26,19 @@ class WorkspaceConsumer(LiveConsumer):
             return by_token(token, workspace_id)
         return by_session(self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, ""), workspace_id)
 
-    def groups_of(self, access: Access) -> list[str]:
-        return [live.group_name(access.workspace.workspace_id)]
+    async def connect(self) -> None:
+        self._asked = Asked()
+        await super().connect()
 
-    async def begin(self) -> None:
-        self._pending: list[str] = []
-        self._arrived = asyncio.Event()
-        await self.send(text_data=await database_sync_to_async(live.snapshot)(self.access.workspace))
-        self.run(self._forward(time.monotonic() + settings.LIVE_TICK_SECONDS))
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if text_data is not None:
+            self._asked.hear(text_data)
 
-    async def live_frame(self, event: dict[str, Any]) -> None:
-        self._pending.append(event["text"])
-        self._arrived.set()
-
-    async def _forward(self, next_send: float) -> None:
-        while True:
-            await self._arrived.wait()
-            await asyncio.sleep(next_send - time.monotonic())
-            texts, self._pending = self._pending, []
-            self._arrived.clear()
-            next_send = time.monotonic() + settings.LIVE_TICK_SECONDS
-            await self.send(text_data=texts[0] if len(texts) == 1 else merge(texts))
+    async def follow(self, feed: Feed) -> None:
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
+        if query.get("detail") == ["all"]:
+            with feed.opened.following_all() as stream:
+                await self.follow_stream(feed, stream, feed.opened.snapshot, self.deliver)
+        else:
+            self.run(self._asked.follow(feed.opened, self.deliver))
+            await self.follow_stream(feed, feed.summary, feed.snapshot, self.deliver)

@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 
 from cloudapi.valkey import client
-from devices import heard, live
+from devices import heard, live, summary
 from devices.buffer import MAX_KEYS, Changes
-from devices.directory import Directory, Entry
+from devices.directory import NOT_SENT, Directory, Entry
 
 
 def deliver(changes: Changes, directory: Directory) -> int:
@@ -31,7 +31,7 @@ def deliver(changes: Changes, directory: Directory) -> int:
         if values:
             # All of them, also the unchanged: this is how an emptied Valkey fills again.
             pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)  # type: ignore[arg-type]
-        if changed := _changed(values, entry):
+        if changed := _changed(summary.of(values), entry):
             update["values"] = changed
         if entry.workspace_id is not None:
             frames.setdefault(entry.workspace_id, []).append(update)
@@ -51,12 +51,13 @@ def deliver(changes: Changes, directory: Directory) -> int:
 
 
 def _bounded(values: dict[str, bytes], entry: Entry) -> dict[str, bytes]:
-    """Without the keys that exceed what one device may have."""
+    """Without the keys that exceed what one device may have. Notes the new ones."""
     new = values.keys() - entry.sent.keys()
-    if len(entry.sent) + len(new) <= MAX_KEYS:
+    if not new:
         return values
     room = sorted(new)[: MAX_KEYS - len(entry.sent)]
-    return {key: raw for key, raw in values.items() if key in entry.sent or key in room}
+    entry.sent.update((sys.intern(key), NOT_SENT) for key in room)
+    return values if len(room) == len(new) else {key: raw for key, raw in values.items() if key in entry.sent}
 
 
 def _changed(values: dict[str, bytes], entry: Entry) -> dict[str, msgspec.Raw]:
@@ -65,6 +66,6 @@ def _changed(values: dict[str, bytes], entry: Entry) -> dict[str, msgspec.Raw]:
     for key, raw in values.items():
         digest = hash(raw)
         if entry.sent.get(key) != digest:
-            entry.sent[sys.intern(key)] = digest
+            entry.sent[key] = digest
             changed[key] = msgspec.Raw(raw)
     return changed

@@ -15,12 +15,15 @@ log = logging.getLogger(__name__)
 UNKNOWN_FOR = 10.0
 MAX_UNKNOWN = 10_000
 CONTROLLER, DOCK = 2, 3
+#: In the place of a hash; no value's hash is negative one.
+NOT_SENT = -1
 _COLUMNS = ("sn", "workspace__workspace_id", "online", "domain", "clock_skew_ms")
 
 
 @dataclass(slots=True)
 class Entry:
-    """sent: key → hash of the value that browsers got last, so that they get only what changed."""
+    """sent: every key that the device has → hash of what browsers got last of it, so that they get only what changed;
+    NOT_SENT for what they did not get."""
 
     workspace_id: UUID | None
     online: bool

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from devices import heard, live
 from devices.dji_frames import View
+from devices.feed import Ended, Feed
 from devices.sockets import LiveConsumer
 from workspaces.models import ClientKind
 from workspaces.socket_access import Access, by_token, token_in
@@ -16,28 +16,47 @@ from workspaces.socket_access import Access, by_token, token_in
 class DjiConsumer(LiveConsumer):
     """The token says which workspace and whether Pilot or a web client listens."""
 
+    _view: View | None = None
+    _fragments_group = ""
+
     def find_access(self) -> Access | None:
         token = token_in(self.scope)
         return by_token(token) if token else None
 
-    def groups_of(self, access: Access) -> list[str]:
-        workspace_id = access.workspace.workspace_id
-        groups = [live.group_name(workspace_id)]
-        if access.client == ClientKind.WEB:
-            groups.append(live.fragments_group_name(workspace_id))
-        return groups
+    async def follow(self, feed: Feed) -> None:
+        """Pilot shows what lists and maps show; web clients get all values, and the messages of docks as they came."""
+        if self.access.client == ClientKind.PILOT:
+            await self.follow_stream(feed, feed.summary, feed.snapshot, self._take)
+            return
+        self._fragments_group = live.fragments_group_name(self.access.workspace.workspace_id)
+        await self.channel_layer.group_add(self._fragments_group, self.channel_name)
+        with feed.opened.following_all() as stream:
+            await self.follow_stream(feed, stream, feed.opened.snapshot, self._take)
 
-    async def begin(self) -> None:
-        self._view = View(is_pilot=self.access.client == ClientKind.PILOT)
-        self._view.snapshot(await database_sync_to_async(live.snapshot)(self.access.workspace))
-        self.run(self._send_osd())
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self._fragments_group:
+            await self.channel_layer.group_discard(self._fragments_group, self.channel_name)
 
     async def live_frame(self, event: dict[str, Any]) -> None:
-        for text in self._view.delta(event["text"]):
-            await self.send(text_data=text)
+        """The messages of docks."""
+        await self.until_end(self._send(self._view.delta(event["text"]) if self._view else []))
 
-    async def _send_osd(self) -> None:
+    async def _take(self, text: str) -> None:
+        if self._view is None:
+            self._view = View(is_pilot=self.access.client == ClientKind.PILOT)
+            self._view.snapshot(text)
+            self.run(self._send_osd(self._view))
+        elif live.is_snapshot(text):
+            raise Ended  # it missed what came and went: clients ask for the list by HTTP when they connect
+        else:
+            await self._send(self._view.delta(text))
+
+    async def _send_osd(self, view: View) -> None:
         while True:
-            for text in self._view.osd(heard.now_ms()):
-                await self.send(text_data=text)
+            await self._send(view.osd(heard.now_ms()))
             await asyncio.sleep(settings.PILOT_OSD_SECONDS)
+
+    async def _send(self, frames: list[str]) -> None:
+        for text in frames:
+            await self.deliver(text)

@@ -16,8 +16,8 @@ _decode_values = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_sn = msgspec.json.Decoder(str).decode
 
 
-def merge(frames: Sequence[str]) -> str:
-    """One delta frame that says what these, oldest first, say together."""
+def merge(frames: Sequence[str], kind: str = "delta") -> str:
+    """One frame of this kind that says what these, oldest first, say together."""
     devices: dict[str, dict[str, Any]] = {}
     removed: dict[str, dict[str, Any]] = {}
     at = 0
@@ -33,7 +33,7 @@ def merge(frames: Sequence[str]) -> str:
                 _merge_device(devices.setdefault(sn, {}), update)
     # Removals come first: a device that left and came back starts with nothing of what it was before.
     changes = [*removed.values(), *devices.values()]
-    return msgspec.json.encode({"type": "delta", "at": at, "devices": changes}).decode()
+    return msgspec.json.encode({"type": kind, "at": at, "devices": changes}).decode()
 
 
 def _merge_device(into: dict[str, Any], update: dict[str, msgspec.Raw]) -> None:

@@ -7,7 +7,9 @@ text, since browsers get what is sent here unless several have to be merged:
     {"type": "snapshot" | "delta", "at": ms, "devices": [{sn, kind, model, model_key, callsign, gateway_sn, online,
      offline_reason, last_seen_at, clock_skew_ms, values: {…}}, {sn, removed: true}, …]}
 
-A delta holds `sn` and what changed.
+A delta holds `sn` and what changed. `values` are those that lists and maps show (`devices.summary`). Whoever shows all
+values of a device reads them from Valkey when a frame names the device, so that nobody pays for what is not looked at
+(`devices.feed`).
 """
 
 import logging
@@ -19,8 +21,8 @@ from uuid import UUID
 import msgspec
 from channels.layers import get_channel_layer
 
-from cloudapi.valkey import after_commit, client
-from devices import heard
+from cloudapi.valkey import after_commit, async_client, client
+from devices import heard, summary
 from devices.models import Device
 from workspaces.models import Workspace
 
@@ -44,6 +46,10 @@ def fragments_group_name(workspace_id: UUID) -> str:
 
 def frame(kind: str, at: int, devices: Sequence[Mapping[str, Any]]) -> str:
     return _encode({"type": kind, "at": at, "devices": devices}).decode()
+
+
+def is_snapshot(text: str) -> bool:
+    return text.startswith('{"type":"snapshot"')
 
 
 @cache
@@ -81,7 +87,7 @@ def _announce(sns: Sequence[str]) -> None:
         if device.workspace is not None:
             by_workspace.setdefault(device.workspace.workspace_id, []).append(device)
     for workspace_id, devices in by_workspace.items():
-        _send(workspace_id, describe(devices, with_values=False))
+        _send(workspace_id, describe(devices))
     client().publish(CHANGED_CHANNEL, " ".join(sns))
 
 
@@ -91,14 +97,25 @@ def _send(workspace_id: UUID, devices: Sequence[Mapping[str, Any]]) -> None:
 
 def snapshot(workspace: Workspace) -> str:
     """The frame with all devices of a workspace. Raises what the database and Valkey raise."""
-    rows = Device.objects.in_workspace(workspace).select_related("gateway")
-    return frame("snapshot", heard.now_ms(), describe(list(rows), with_values=True))
+    described = listed(workspace)
+    pipeline = client().pipeline(transaction=False)
+    for device in described:
+        pipeline.hmget(VALUES_KEY.format(sn=device["sn"]), list(summary.PARTS))
+    for device, found in zip(described, pipeline.execute(), strict=True):
+        values = {key: raw for key, raw in zip(summary.PARTS, found, strict=True) if raw is not None}
+        device["values"] = raw_json(summary.of(values))
+    return frame("snapshot", heard.now_ms(), described)
 
 
-def describe(devices: Sequence[Device], *, with_values: bool) -> list[dict[str, Any]]:
+def listed(workspace: Workspace) -> list[dict[str, Any]]:
+    """All devices of a workspace as frames show them, without values. Raises what the database and Valkey raise."""
+    return describe(list(Device.objects.in_workspace(workspace).select_related("gateway")))
+
+
+def describe(devices: Sequence[Device]) -> list[dict[str, Any]]:
     """Devices as frames show them. A gateway of another workspace is not named."""
     last_seen = heard.last_seen([device.sn for device in devices])
-    described: list[dict[str, Any]] = [
+    return [
         {
             "sn": device.sn,
             "kind": device.kind,
@@ -113,10 +130,6 @@ def describe(devices: Sequence[Device], *, with_values: bool) -> list[dict[str, 
         }
         for device in devices
     ]
-    if with_values:
-        for entry, values in zip(described, _values([device.sn for device in devices]), strict=True):
-            entry["values"] = values
-    return described
 
 
 def _visible_gateway(device: Device) -> str | None:
@@ -124,8 +137,14 @@ def _visible_gateway(device: Device) -> str | None:
     return gateway.sn if gateway is not None and gateway.workspace_id == device.workspace_id else None
 
 
-def _values(sns: Sequence[str]) -> list[dict[str, msgspec.Raw]]:
-    pipeline = client().pipeline(transaction=False)
+async def values(sns: Sequence[str]) -> list[dict[str, bytes]]:
+    """All values of each of these devices, key → raw JSON. Raises redis.RedisError."""
+    pipeline = async_client().pipeline(transaction=False)
     for sn in sns:
         pipeline.hgetall(VALUES_KEY.format(sn=sn))
-    return [{key.decode(): msgspec.Raw(raw) for key, raw in found.items()} for found in pipeline.execute()]
+    return [{key.decode(): raw for key, raw in found.items()} for found in await pipeline.execute()]
+
+
+def raw_json(values: Mapping[str, bytes]) -> dict[str, msgspec.Raw]:
+    """Values as `frame` takes them."""
+    return {key: msgspec.Raw(raw) for key, raw in values.items()}

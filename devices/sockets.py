@@ -1,43 +1,56 @@
-"""What every live socket does: check access, join the workspace's groups, end when the access ends."""
+"""What every live socket does: check access, follow the workspace's feed, end when the access ends."""
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Awaitable, Callable
 
-import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from cloudapi.valkey import run_id
+from devices import feeds
+from devices.feed import Ended, Feed
+from devices.stream import Stream
 from workspaces.socket_access import ACCESS_ENDED, Access
+
+log = logging.getLogger(__name__)
 
 #: Close code "service restart": what was published meanwhile is lost, and whoever comes again gets a new snapshot.
 COME_AGAIN = 1012
+#: Close code "internal error".
+FAILED = 1011
+#: Close code of a socket that did not take its frames for `SLOW_SOCKET_SECONDS`.
+TOO_SLOW = 4408
+
+
+Snapshot = Callable[[], Awaitable[tuple[str, int]]]
+Take = Callable[[str], Awaitable[None]]
+
+
+class Slow(Exception):
+    """The client did not take a frame for too long."""
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """Subclasses say who has access, which groups carry their frames, and what a new socket gets first.
+    """Subclasses say who has access and what is sent.
 
     Nothing inbound changes state. Within `TOKEN_CHECK_SECONDS` a socket is closed with 4401 after its access ended, and
-    with 1012 after Valkey was started anew.
+    with 1012 after Valkey was started anew. One that does not take its frames is closed with 4408.
     """
 
     access: Access
-    _groups: Sequence[str] = ()
+    feed: Feed | None = None
     _tasks: tuple[asyncio.Task[None], ...] = ()
 
     def find_access(self) -> Access | None:
         """Runs in a thread with a database connection."""
         raise NotImplementedError
 
-    def groups_of(self, access: Access) -> Sequence[str]:
+    async def follow(self, feed: Feed) -> None:
+        """Send what the feed says, from the beginning, until it raises Ended."""
         raise NotImplementedError
-
-    async def begin(self) -> None:
-        """Send what a new socket gets first. Frames that come meanwhile are delivered behind it."""
 
     async def connect(self) -> None:
         access = await database_sync_to_async(self.find_access)()
@@ -46,34 +59,54 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self.access = access
         # Joining comes first: what changes while the snapshot is read arrives behind it.
-        self._groups = self.groups_of(access)
-        for group in self._groups:
-            await self._join(group)
+        self.feed = await feeds.join(access.workspace)
         await self.accept()
         self.run(self._watch_access())
-        self.run(self._watch_valkey())
-        await self.begin()
+        self.run(self.follow(self.feed))
 
-    async def _join(self, group: str) -> None:
-        try:
-            await self.channel_layer.group_add(group, self.channel_name)
-        except redis.RedisError:
-            # The layer learns that Valkey was started anew when its old connection fails, and makes another one.
-            await asyncio.sleep(1.0)
-            await self.channel_layer.group_add(group, self.channel_name)
-
-    def run(self, work: Any) -> None:
-        """Run a coroutine until the socket closes."""
-        self._tasks = (*self._tasks, asyncio.create_task(work))
+    def run(self, work: Awaitable[None]) -> None:
+        """Run a coroutine until the socket closes; what it raises closes the socket."""
+        self._tasks = (*self._tasks, asyncio.create_task(self.until_end(work)))
 
     async def disconnect(self, code: int) -> None:
         for task in self._tasks:
             task.cancel()
-        for group in self._groups:
-            await self.channel_layer.group_discard(group, self.channel_name)
+        if self.feed is not None:
+            feed, self.feed = self.feed, None
+            await feeds.leave(feed)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Clients have nothing to say here."""
+
+    async def deliver(self, text: str) -> None:
+        """Send a frame; waits while the client is slow to take it. Raises Slow if that takes too long."""
+        try:
+            async with asyncio.timeout(settings.SLOW_SOCKET_SECONDS):
+                await self.send(text_data=text)
+        except TimeoutError:
+            raise Slow from None
+
+    async def follow_stream(self, feed: Feed, stream: Stream, snapshot: Snapshot, take: Take) -> None:
+        """Give a snapshot to `take`, then what happened since; who missed too much gets another snapshot. Raises Ended
+        and what `snapshot` and `take` raise."""
+        text, position = await snapshot()
+        while True:
+            await take(text)
+            while stream.position == position:
+                await feed.tick()
+            news, position = stream.since(position), stream.position
+            text, position = (news, position) if news is not None else await snapshot()
+
+    async def until_end(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Ended:
+            await self.close(code=COME_AGAIN)
+        except Slow:
+            await self.close(code=TOO_SLOW)
+        except Exception:
+            log.exception("A socket of workspace %s has failed", self.access.workspace.workspace_id)
+            await self.close(code=FAILED)
 
     async def _watch_access(self) -> None:
         while True:
@@ -82,14 +115,3 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 if not await database_sync_to_async(self.access.still_holds)():
                     await self.close(code=ACCESS_ENDED)
                     return
-
-    async def _watch_valkey(self) -> None:
-        known = ""
-        while True:
-            with contextlib.suppress(redis.RedisError):
-                now = await database_sync_to_async(run_id)()
-                if known and now != known:
-                    await self.close(code=COME_AGAIN)
-                    return
-                known = now
-            await asyncio.sleep(settings.TOKEN_CHECK_SECONDS)

@@ -62,12 +62,14 @@ class Script:
 
     sockets: list[WebSocketRoute] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
 
     def attach(self, page: Page) -> None:
         page.route_web_socket("**/ws/workspaces/*/", self._accept)
 
     def _accept(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
+        socket.on_message(lambda text: self.heard.append(json.loads(text)))
         self.send("snapshot", self.devices)
 
     def send(self, kind: str, devices: list[dict[str, Any]], at: int | None = None) -> None:

@@ -38,6 +38,11 @@ export class Connection extends EventTarget {
     if (this.state === "waiting") this.open();
   }
 
+  // Says something to the server; lost when the connection is.
+  say(message) {
+    if (this.state === "open") this.#socket.send(JSON.stringify(message));
+  }
+
   // Called every second by the page.
   check(now = performance.now()) {
     if (this.state === "open" && now - this.#frameAt > DEAD_AFTER_MS) {
@@ -53,8 +58,8 @@ export class Connection extends EventTarget {
     } catch {
       return; // not for us
     }
-    if (frame?.type !== "snapshot" && frame?.type !== "delta") return;
-    if (frame.type === "delta" && this.state !== "open") return; // nothing to apply it to yet
+    if (!["snapshot", "delta", "details"].includes(frame?.type)) return;
+    if (frame.type !== "snapshot" && this.state !== "open") return; // nothing to apply it to yet
     this.#frameAt = performance.now();
     this.#failures = 0;
     this.dispatchEvent(new CustomEvent("frame", { detail: frame }));

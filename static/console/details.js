@@ -19,12 +19,14 @@ export class DetailsView {
   #identity = new Map();
   #opener = null;
   #onChange;
+  #onLeave;
   #timeline;
 
-  constructor(store, devicesPath, onChange) {
+  constructor(store, devicesPath, onChange, onLeave) {
     this.#store = store;
     this.#timeline = new TimelineView(devicesPath);
     this.#onChange = onChange;
+    this.#onLeave = onLeave;
     byId("details-close").addEventListener("click", () => this.close());
     this.#filter.addEventListener("input", () => this.render());
     addEventListener("keydown", (event) => event.key === "Escape" && this.close());
@@ -35,6 +37,7 @@ export class DetailsView {
       this.close();
       return;
     }
+    this.#leave();
     this.selected = sn;
     this.#opener = opener;
     this.#rows.clear();
@@ -50,12 +53,17 @@ export class DetailsView {
 
   close() {
     if (!this.selected) return;
-    this.selected = "";
+    this.#leave();
     this.#panel.hidden = true;
     this.#timeline.close();
     document.body.classList.remove("has-details");
     if (this.#opener?.isConnected) this.#opener.focus();
     this.#onChange("");
+  }
+
+  #leave() {
+    if (this.selected) this.#onLeave(this.selected);
+    this.selected = "";
   }
 
   render() {
@@ -66,10 +74,11 @@ export class DetailsView {
       return;
     }
     setText(byId("details-title"), name(device));
-    this.#facts.render(allFacts(device));
+    const values = { ...device.values, ...device.details };
+    this.#facts.render(allFacts({ ...device, values }));
     this.#renderClock(device);
     this.tick();
-    this.#renderValues(device);
+    this.#renderValues(values);
   }
 
   tick() {
@@ -111,9 +120,9 @@ export class DetailsView {
     }
   }
 
-  #renderValues(device) {
+  #renderValues(values) {
     const wanted = this.#filter.value.trim().toLowerCase();
-    const { rows, left } = flatten(device.values, MOST_ROWS);
+    const { rows, left } = flatten(values, MOST_ROWS);
     const shown = rows.filter(([path, value]) => !wanted || `${path} ${raw(value)}`.toLowerCase().includes(wanted));
     setChildren(byId("details-values"), shown.map(([path, value]) => this.#valueRow(path, raw(value))));
     let note = left ? t("details.more", { count: left }) : "";

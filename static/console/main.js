@@ -14,10 +14,20 @@ useWords(data, document.documentElement.lang);
 
 const store = new Store();
 const connection = new Connection(data.socket_path);
-const details = new DetailsView(store, data.devices_path, (sn) => {
-  tree.mark(sn);
-  plan.mark(sn);
-});
+const askFor = (sn) => sn && connection.say({ type: "open", sn });
+const details = new DetailsView(
+  store,
+  data.devices_path,
+  (sn) => {
+    askFor(sn);
+    tree.mark(sn);
+    plan.mark(sn);
+  },
+  (sn) => {
+    connection.say({ type: "close", sn });
+    store.forgetDetails(sn);
+  },
+);
 const select = (sn, opener) => details.open(sn, opener);
 const tree = new TreeView(store, select);
 const plan = new PlanView(store, select);
@@ -25,10 +35,15 @@ const status = new StatusView(connection, store, data.urls);
 
 connection.addEventListener("frame", ({ detail: frame }) => {
   const change = store.apply(frame);
-  tree.render(change);
-  plan.render();
+  if (frame.type !== "details") {
+    tree.render(change);
+    plan.render();
+  }
   if (change.restructured || change.changed.has(details.selected)) details.render();
 });
+
+// Whatever was said on an earlier connection is forgotten.
+connection.addEventListener("state", () => connection.state === "open" && askFor(details.selected));
 
 setInterval(() => {
   connection.check();

@@ -1,4 +1,5 @@
-// The state of the workspace as the server last told it: a snapshot, then what changed.
+// The state of the workspace as the server last told it: a snapshot, then what changed. `values` are the few that the
+// list and the plan show; `details` are all of them, for the device that is opened.
 
 import { fix } from "./values.js";
 
@@ -13,7 +14,7 @@ const record = (value) => (value !== null && typeof value === "object" && !Array
 
 const blank = (sn) => ({
   sn, kind: "unknown", model: "", model_key: "", callsign: "", gateway_sn: "", online: false,
-  offline_reason: "", last_seen_at: null, clock_skew_ms: null, values: {}, trail: [],
+  offline_reason: "", last_seen_at: null, clock_skew_ms: null, values: {}, details: {}, trail: [],
 });
 
 const READ = {
@@ -54,6 +55,7 @@ export class Store {
     const at = milliseconds(frame.at) ?? Date.now();
     this.#clockAt = at;
     this.#clockRead = performance.now();
+    const isDetails = frame.type === "details";
     const reports = Array.isArray(frame.devices) ? frame.devices.map(record).filter((report) => string(report.sn)) : [];
     const changed = new Set();
     let restructured = false;
@@ -63,9 +65,11 @@ export class Store {
       restructured = true;
     }
     for (const report of reports) {
-      restructured = this.#take(report, frame.type === "snapshot", at) || restructured;
+      if (isDetails) this.#detail(report);
+      else restructured = this.#take(report, frame.type === "snapshot", at) || restructured;
       changed.add(report.sn);
     }
+    if (isDetails) return { changed, restructured };
     this.#dataAt = frame.type === "snapshot" ? this.#lastHeard(at) : at;
     this.loaded = true;
     return { changed, restructured };
@@ -74,12 +78,24 @@ export class Store {
   #take(report, isWhole, at) {
     const before = this.devices.get(report.sn);
     if (report.removed === true) return this.devices.delete(report.sn);
-    const device = { ...(isWhole || !before ? blank(report.sn) : before), trail: before?.trail ?? [] };
+    const { trail, details } = before ?? blank(report.sn);
+    const device = { ...(isWhole || !before ? blank(report.sn) : before), trail, details };
     for (const [key, read] of Object.entries(READ)) if (key in report) device[key] = read(report[key]);
     if ("values" in report) device.values = { ...device.values, ...record(report.values) };
     this.devices.set(device.sn, device);
     if (device.kind === "aircraft") this.#extendTrail(device, at);
     return !before || ["gateway_sn", "kind", "callsign", "model"].some((key) => before[key] !== device[key]);
+  }
+
+  #detail(report) {
+    const device = this.devices.get(report.sn);
+    if (device) device.details = { ...device.details, ...record(report.values) };
+  }
+
+  // Nobody looks at its details any more, so they are not kept up to date.
+  forgetDetails(sn) {
+    const device = this.devices.get(sn);
+    if (device) device.details = {};
   }
 
   #extendTrail(device, at) {

@@ -43,13 +43,15 @@ def socket(http_url: str, path: str, *, cookie: str = "", origin: str | None = N
 class Page:
     """Follows `/ws/workspaces/{id}/` and keeps what the frames say together, as the README tells.
 
-    `devices` are the devices by SN, `frames` all frames with the time of their arrival.
+    `devices` are the devices by SN, `details` the values of opened ones, `frames` all frames with the time of their
+    arrival.
     """
 
-    def __init__(self, http_url: str, workspace_id: str, cookie: str) -> None:
-        self._where = http_url, f"/ws/workspaces/{workspace_id}/"
+    def __init__(self, http_url: str, workspace_id: str, cookie: str, query: str = "?detail=all") -> None:
+        self._where = http_url, f"/ws/workspaces/{workspace_id}/{query}"
         self._cookie = cookie
         self.devices: dict[str, dict[str, Any]] = {}
+        self.details: dict[str, dict[str, Any]] = {}
         self.frames: list[tuple[float, dict[str, Any]]] = []
         self.connections = 0
         self._socket = self._connect()
@@ -75,6 +77,9 @@ class Page:
     def value(self, sn: str, key: str) -> Any:
         return self.devices.get(sn, {}).get("values", {}).get(key)
 
+    def say(self, message: object) -> None:
+        self._socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+
     def read(self, seconds: float) -> None:
         """Reads the frames of this time."""
         deadline = time.monotonic() + seconds
@@ -90,6 +95,9 @@ class Page:
         if frame["type"] == "snapshot":
             self.devices = {}
         for update in frame["devices"]:
+            if frame["type"] == "details":
+                self.details.setdefault(update["sn"], {}).update(update["values"])
+                continue
             if update.get("removed"):
                 self.devices.pop(update["sn"], None)
                 continue

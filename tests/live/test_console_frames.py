@@ -91,6 +91,37 @@ def test_a_delta_changes_only_what_it_names(console: Page, script: Script) -> No
     expect(node(console, "BIRD")).to_have_count(0)
 
 
+def test_all_values_are_asked_for_while_a_device_is_open(console: Page, script: Script) -> None:
+    table = console.locator("#details-values")
+    script.devices = [device("ONE", values={"battery": {"capacity_percent": 50}}), device("TWO")]
+    script.send("snapshot", script.devices)
+    node(console, "ONE").get_by_role("button").click()
+    expect(table).to_contain_text("battery.capacity_percent")
+    script.send("details", [{"sn": "ONE", "values": {"gear": 7, "battery": {"capacity_percent": 51, "loop": 9}}}])
+    expect(table).to_contain_text("battery.loop")
+    script.send("delta", [{"sn": "ONE", "values": {"battery": {"capacity_percent": 49}}}])
+    expect(fact(console, "ONE", "battery")).to_have_text("49 %")
+    expect(table).to_contain_text("battery.loop")  # what the list shows does not shorten the details
+    script.send("details", [{"sn": "NOBODY", "values": {"gear": 1}}])
+
+    node(console, "TWO").get_by_role("button").click()
+    expect(table).not_to_contain_text("gear")
+    asked = [{"type": "open", "sn": "ONE"}, {"type": "close", "sn": "ONE"}, {"type": "open", "sn": "TWO"}]
+    assert script.heard == asked
+    console.keyboard.press("Escape")
+    node(console, "ONE").get_by_role("button").click()
+    expect(table).not_to_contain_text("gear")  # it has not been told since
+    expect(console.locator(".node")).to_have_count(2)
+
+    script.heard.clear()
+    script.sockets[-1].close(code=1012)
+    console.wait_for_timeout(100)
+    expect(console.locator("#status")).to_have_attribute("data-state", "live", timeout=20_000)
+    wait_for = {"type": "open", "sn": "ONE"}
+    expect(table).to_be_visible()
+    assert wait_for in script.heard
+
+
 def test_ages_follow_the_clock_of_the_server(console: Page, script: Script) -> None:
     hour_ahead = now_ms() + 3_600_000
     script.send("snapshot", [device("LATE", last_seen_at=hour_ahead - 300_000)], at=hour_ahead)

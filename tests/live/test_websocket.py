@@ -240,6 +240,76 @@ def test_nothing_of_another_organization_arrives(
     assert dock.sn not in str(others.frames)
 
 
+# --- what a browser asks for ------------------------------------------------------------------------------------------
+def values_of(page: Page, sn: str, kind: str) -> list[dict[str, Any]]:
+    return [
+        update["values"]
+        for _at, frame in page.frames
+        if frame["type"] == kind
+        for update in frame["devices"]
+        if update["sn"] == sn and "values" in update
+    ]
+
+
+def test_a_browser_gets_a_few_values_and_all_of_what_it_opens(
+    acme: Tenant, dock: Gateway, lively: Platform, operator: str
+) -> None:
+    with Page(lively.http_url, acme.workspace_id, operator, query="") as browser:
+        browser.until(lambda: dock.sn in browser.devices, "the dock appears")
+        whole = {"mode_code": 1, "job_number": 3, "drone_charge_state": {"capacity_percent": 9, "x": 1}}
+        dock.telemetry(dock.sn, whole)
+        browser.until(lambda: browser.value(dock.sn, "mode_code") == 1, "what a list shows arrives")
+        assert browser.devices[dock.sn]["values"] == {"mode_code": 1, "drone_charge_state": {"capacity_percent": 9}}
+
+        for nonsense in ("", "null", "[]", '{"type":"open"}', '{"type":"open","sn":5}', "x" * 100_000, b"\xff"):
+            browser.say(nonsense)
+        browser.say({"type": "open", "sn": "NOT-HERE"})
+        browser.say({"type": "open", "sn": dock.sn})
+        browser.until(lambda: dock.sn in browser.details, "all values arrive")
+        assert values_of(browser, dock.sn, "details") == [whole]
+        dock.telemetry(dock.sn, {"mode_code": 1, "job_number": 4})
+        browser.until(lambda: browser.details[dock.sn]["job_number"] == 4, "a change arrives")
+        assert values_of(browser, dock.sn, "details") == [whole, {"job_number": 4}]
+        assert "job_number" not in browser.devices[dock.sn]["values"]
+
+        browser.say({"type": "close", "sn": dock.sn})
+        browser.read(0.6)
+        dock.telemetry(dock.sn, {"mode_code": 2, "job_number": 5})
+        browser.until(lambda: browser.value(dock.sn, "mode_code") == 2, "the list goes on")
+        browser.read(0.6)
+        assert browser.details[dock.sn]["job_number"] == 4
+        browser.say({"type": "open", "sn": dock.sn})
+        browser.until(lambda: browser.details[dock.sn]["job_number"] == 5, "opened again, it is up to date")
+        assert browser.connections == 1
+
+
+def test_what_is_not_in_the_workspace_cannot_be_opened(
+    acme: Tenant, other: Tenant, codes: dict[Tenant, str], dock: Gateway, lively: Platform, operator: str
+) -> None:
+    with other.dock() as stranger, Page(lively.http_url, acme.workspace_id, operator, query="") as browser:
+        bind(other, codes[other], stranger)
+        for sn in (stranger.sn, "NO-SUCH-SN", dock.sn):
+            browser.say({"type": "open", "sn": sn})
+        browser.until(lambda: dock.sn in browser.details, "ours opens")
+        for number in range(4):
+            stranger.telemetry(stranger.sn, {"secret": number, "mode_code": number})
+            dock.telemetry(dock.sn, {"ours": number})
+            browser.read(0.3)
+        browser.until(lambda: browser.details[dock.sn].get("ours") == 3, "ours is followed")
+        assert stranger.sn not in str(browser.frames)
+        assert browser.details.keys() == {dock.sn}
+
+        code = "from devices import ownership\nfrom devices.models import Device\n"
+        code += f'ownership.release(device=Device.objects.unscoped().get(sn="{dock.sn}"))\nprint(1)'
+        shell(lively, code)
+        browser.until(lambda: dock.sn not in browser.devices, "a released device disappears")
+        told = len(values_of(browser, dock.sn, "details"))
+        dock.telemetry(dock.sn, {"ours": 99})
+        browser.say({"type": "open", "sn": dock.sn})
+        browser.read(1.5)
+        assert len(values_of(browser, dock.sn, "details")) == told
+
+
 # --- restarts ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("part", ["web", "mqtt_worker", "valkey"])
 def test_it_goes_on_after_a_part_was_killed(

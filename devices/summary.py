@@ -1,0 +1,42 @@
+"""What lists and maps show of a device: a few small values. All the others are sent for opened devices only."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+#: Top-level key → the part of it that is shown; "" for all of it.
+PARTS: dict[str, str] = {
+    # where it is and how it moves
+    "latitude": "",
+    "longitude": "",
+    "height": "",
+    "elevation": "",
+    "attitude_head": "",
+    "horizontal_speed": "",
+    "vertical_speed": "",
+    # how it is
+    "mode_code": "",
+    "battery": "capacity_percent",
+    "capacity_percent": "",
+    "drone_charge_state": "capacity_percent",
+    "drone_in_dock": "",
+    "cover_state": "",
+}
+#: A value of more bytes is none that a list could show.
+MAX_BYTES = 64
+_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def of(values: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The part of these values (key → raw JSON) that lists and maps show."""
+    return {key: _shown(values[key], PARTS[key]) for key in PARTS if key in values}
+
+
+def _shown(raw: bytes, part: str) -> bytes:
+    if not part:
+        return raw if len(raw) <= MAX_BYTES else b"null"
+    try:
+        shown = bytes(_split(raw)[part])
+    except (msgspec.DecodeError, KeyError, RecursionError):
+        return b"null"
+    return b'{"%b":%b}' % (part.encode(), shown) if len(shown) <= MAX_BYTES else b"null"
