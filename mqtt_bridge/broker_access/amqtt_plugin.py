@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from mqtt_bridge import controllers
+from mqtt_bridge.broker_access.amqtt_sessions import client_id_of
 from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, required_client_id, roles_for
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 
@@ -25,7 +26,7 @@ _RIGHTS: dict[Action, Right] = {
 class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no types
     async def authenticate(self, *, session: Session) -> bool:
         roles = await database_sync_to_async(roles_of_login)(
-            session.username or "", session.password or "", session.client_id or ""
+            session.username or "", session.password or "", client_id_of(session)
         )
         if not roles:
             logger.warning("Login refused: user name %.64r, from %s", session.username, session.remote_address)

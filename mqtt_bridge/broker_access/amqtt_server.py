@@ -1,7 +1,7 @@
 """amqtt as this platform runs it. It speaks MQTT 3.1.1 only, keeps its sessions in memory, and is for trying out.
 
-amqtt 0.12 loses messages in three ways that matter even then; what is overridden here mends them. A fourth weakness
-stays: it looks a client id up before it checks the password, so anybody who reaches it can end another's connection.
+amqtt 0.12 loses messages in three ways that matter even then, looks sessions up before it checks the password, and
+asks no plugin about wills; what is overridden here mends that.
 """
 
 import asyncio
@@ -10,7 +10,12 @@ import signal
 from typing import Any
 
 from amqtt.broker import Broker, RetainedApplicationMessage
+from amqtt.contexts import Action
+from amqtt.errors import AMQTTError
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
+
+from mqtt_bridge.broker_access.amqtt_sessions import BoundedReader, make_own, take_up
 
 _ACCOUNTS = "mqtt_bridge.broker_access.amqtt_plugin.AccountsPlugin"
 
@@ -55,6 +60,37 @@ class PlatformBroker(Broker):
         super().__init__({"listeners": {"default": listener}, "plugins": {_ACCOUNTS: {}}})
         self._subscriptions = _Subscriptions()
         self.is_closing = False
+
+    async def _client_connected(self, listener_name: str, reader: Any, writer: Any) -> None:
+        await super()._client_connected(listener_name, BoundedReader(reader), writer)
+
+    async def _initialize_client_session(
+        self, reader: Any, writer: Any, _remote_address: str, _remote_port: int
+    ) -> tuple[BrokerProtocolHandler, Session]:
+        """The password comes first; then a new session, or the one that this account had with this client id.
+
+        Raises AMQTTError, MQTTError or NoDataError, which the caller expects.
+        """
+        handler, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+        session.parent = 0
+        if not await self._authenticate(session, self.listeners_config["default"]):
+            handler.attach(session, reader, writer)
+            await handler.mqtt_connack_authorize(False)
+            await writer.close()
+            raise AMQTTError("login refused")
+        make_own(session)
+        if session.clean_session:
+            await self._delete_session(session.client_id)
+        elif session.client_id in self._sessions:
+            session = take_up(self._sessions[session.client_id][0], session)
+        return handler, session
+
+    async def _handle_disconnect(self, client_session: Session, handler: Any, disconnect_waiter: Any) -> None:
+        if client_session.will_flag:
+            client_session.will_flag = await self._topic_filtering(
+                client_session, client_session.will_topic, Action.PUBLISH
+            )
+        await super()._handle_disconnect(client_session, handler, disconnect_waiter)
 
     async def shutdown(self) -> None:
         self.is_closing = True
