@@ -15,7 +15,7 @@ from amqtt.errors import AMQTTError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from mqtt_bridge.broker_access.amqtt_sessions import BoundedReader, make_own, take_up
+from mqtt_bridge.broker_access.amqtt_sessions import BoundedReader, PacketTooLarge, make_own, take_up
 
 _ACCOUNTS = "mqtt_bridge.broker_access.amqtt_plugin.AccountsPlugin"
 
@@ -71,7 +71,11 @@ class PlatformBroker(Broker):
 
         Raises AMQTTError, MQTTError or NoDataError, which the caller expects.
         """
-        handler, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+        try:
+            handler, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+        except PacketTooLarge as error:
+            await writer.close()
+            raise AMQTTError(f"CONNECT of {error} bytes") from error
         session.parent = 0
         if not await self._authenticate(session, self.listeners_config["default"]):
             handler.attach(session, reader, writer)

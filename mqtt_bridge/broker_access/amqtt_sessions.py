@@ -15,6 +15,10 @@ _CLIENT_ID = "cloudapi.client_id"
 MAX_PACKET = 8_388_608
 
 
+class PacketTooLarge(Exception):
+    """amqtt ends the connection for an error that it does not know; with its own ones it reads on."""
+
+
 def client_id_of(session: Session) -> str:
     """The client id as the client said it."""
     return str(session.attributes.get(_CLIENT_ID, session.client_id or ""))
@@ -42,7 +46,7 @@ class BoundedReader(ReaderAdapter):  # type: ignore[misc]  # amqtt ships no type
 
     async def read(self, n: int = -1) -> bytes:
         if n > MAX_PACKET:
-            raise ConnectionResetError  # what amqtt takes for a lost connection, and closes
+            raise PacketTooLarge(n)
         return bytes(await self._reader.read(n))
 
     def feed_eof(self) -> None:

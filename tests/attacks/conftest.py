@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.brokers import Site, amqtt_site, mosquitto_site
+from tests.attacks.people import People
 from tests.attacks.scene import Scene
 from tests.attacks.table import Attack, follow
 from tests.platform import Platform
@@ -22,6 +23,11 @@ def attacked(make_platform: Callable[..., Platform]) -> Platform:
 def scene(attacked: Platform) -> Iterator[Scene]:
     with Scene(attacked) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def people(scene: Scene) -> People:
+    return People(scene)
 
 
 @pytest.fixture(scope="session", params=["Mosquitto", "amqtt"])

@@ -27,6 +27,7 @@ organization.save()
 for member in Membership.objects.in_workspace(workspace).select_related("user"):
     member.user.first_name, member.user.email = "{hidden}-name", "{hidden}@example.org"
     member.user.save(update_fields=["first_name", "email"])
+Device.objects.create(sn="{spare}", workspace=workspace, domain=0, type=91, sub_type=0)
 Device.objects.in_workspace(workspace).update(callsign="{hidden}-callsign")
 print(json.dumps(dict(workspace=workspace.pk, organization=organization.pk)))
 """
@@ -69,6 +70,8 @@ class Scene:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.hidden = f"hidden{secrets.token_hex(6)}"
+        #: An aircraft of A that a row may spoil.
+        self.spare = new_sn("SPARE")
         self.server = server_account(platform, "the-server")
         self.a, self.b = Party(platform, "Victim"), Party(platform, "Attacker")
         self._ends = contextlib.ExitStack()
@@ -77,7 +80,7 @@ class Scene:
         for party in (self.a, self.b):
             party.begin()
             self._ends.callback(party.dock.close)
-        values = {"workspace_id": self.a.workspace_id, "hidden": self.hidden}
+        values = {"workspace_id": self.a.workspace_id, "hidden": self.hidden, "spare": self.spare}
         self.keys: dict[str, int] = shell(self.platform, _SECRETS.format(**values))
         return self
 
@@ -85,6 +88,12 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ends.close()
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no answer to a stranger may contain. Strangers know the victim's SNs and workspace id, and say them."""
+        names = [user["username"] for user in self.a.users.values()]
+        return [self.hidden, self.a.aircraft, self.a.tenant.organization_name, *names]
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """What the database says: the place where an attack that succeeded would show."""
