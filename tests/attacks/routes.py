@@ -2,7 +2,8 @@
 
 A case says the answer to: anonymous, outsider (admin of another organization), foreign pilot, viewer and pilot of the
 organization itself. "ok" may contain what the organization's members may see; "own" is an answer about the one who
-asks, "open" one that is the same for everybody: both contain nothing of the victim for strangers.
+asks, "open" one that is the same for everybody: both contain nothing of the victim for strangers. "refused" is any code
+but 0.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     # --- pages
     "": (Case("GET", "/", ("login", "own", "own", "own", "own"), ""),),
     "login/": (Case("GET", "/login/", ("open", "own", "own", "own", "own"), ""),),
+    "password/<uidb64>/<token>/": (Case("GET", "/password/MQ/set-password/", OPEN, ""),),
     "logout/": (Case("GET", "/logout/", ("405",) * 5, ""), Case("POST", "/logout/", ("403",) * 5, "")),
     "language/": (Case("POST", "/language/", ("403",) * 5, ""),),
     "pilot/": (Case("GET", "/pilot/", OPEN, ""),),
@@ -79,7 +81,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
     _dji(f"devices/{_SN}/binding"): (
         Case("POST", f"/{_API}/devices/{{sn}}/binding",
-             ("401", "code 210232", "code 210232", "code 403", "code 210231"), ""),
+             ("401", "code 210232", "code 210232", "code 403", "refused"), ""),
     ),
     _dji(f"devices/{_SN}/unbinding"): (
         Case("DELETE", f"/{_API}/devices/{{spare}}/unbinding", ("401", "code -1", "code 403", "code 403", "code 403")),
