@@ -22,6 +22,7 @@ from typing import Any
 import redis
 
 from cloudapi.platform import servers
+from tests import environment
 from tests.emqx import SECRET, authn, authz
 from tests.platform import HOST, Platform
 from tests.servers import PostgreSQL
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--name", default="emqx_auth", help="bench/results/NAME.json")
     asked = parser.parse_args()
     described_before = described()
+    environment.prepare()  # what Django's settings need where no platform runs
     with stage() as platform:
         rows = accounts(platform, asked.count)
         asyncio.run(at_once(platform.http_port, [("authn", authn(*rows[0], rows[0][0]))] * 50, CONNECTIONS))  # warm

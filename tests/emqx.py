@@ -35,10 +35,11 @@ def _filled(name: str, **values: Any) -> bytes:
 
 
 class Api:
-    """Sessions by client id, as `GET /clients` and `DELETE /clients/{clientid}` know them; and what was asked."""
+    """User names and topics by client id, as `/clients` and what is below it know them; and what was asked."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, str] = {}
+        self.subscriptions: dict[str, list[str]] = {}
         self.asked: list[tuple[str, str]] = []
         self.answer_with: int | None = None
         self.url = ""
@@ -52,6 +53,14 @@ def api_server() -> Iterator[Api]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path.endswith("/subscriptions"):
+                client_id = self._client_id()
+                topics = api.subscriptions.get(client_id, [])
+                rows = [
+                    {**fixture("subscriptions")["answer"][0], "clientid": client_id, "topic": topic} for topic in topics
+                ]
+                self._answer(200, rows)
+                return
             query = parse_qs(urlsplit(self.path).query)
             page, limit, username = int(query["page"][0]), int(query["limit"][0]), query["username"][0]
             found = sorted(client_id for client_id, owner in api.sessions.items() if owner == username)
@@ -64,11 +73,21 @@ def api_server() -> Iterator[Api]:
             self._answer(200, answer)
 
         def do_DELETE(self) -> None:
-            client_id = unquote(self.path.removeprefix("/api/v5/clients/").split("/")[0])
+            client_id = self._client_id()
             known = client_id in api.sessions
             if known and not self.path.endswith("/authorization/cache"):
                 del api.sessions[client_id]
             self._answer(204 if known else 404, None if known else fixture("clients")["not_found"])
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            topics = api.subscriptions.get(self._client_id(), [])
+            if self.path.endswith("/unsubscribe") and body["topic"] in topics:
+                topics.remove(body["topic"])
+            self._answer(204, None)
+
+        def _client_id(self) -> str:
+            return unquote(self.path.removeprefix("/api/v5/clients/").split("/")[0])
 
         def _answer(self, status: int, body: Any) -> None:
             api.asked.append((self.command, self.path))

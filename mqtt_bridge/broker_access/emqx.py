@@ -1,15 +1,16 @@
 """Accounts at EMQX: it asks us (`emqx_http`), so nothing is pushed but the ends of sessions, by its REST API."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import redis
 
 from mqtt_bridge.broker_access import emqx_accounts, emqx_sessions
 from mqtt_bridge.broker_access.emqx_api import EmqxApi, is_configured
 from mqtt_bridge.broker_access.errors import BrokerAccessError
-from mqtt_bridge.broker_access.roles import Account
+from mqtt_bridge.broker_access.roles import Account, Role, allows
 from mqtt_bridge.models import MqttCredential
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,19 @@ def _needing_valkey() -> Iterator[None]:
         yield
     except redis.RedisError as error:
         raise BrokerAccessError(f"Valkey does not answer, which knows the sessions at EMQX: {error}") from error
+
+
+def renew(rights: Mapping[str, Collection[Role]]) -> None:
+    """These accounts (user name → roles) may now do this and nothing else; their sessions go on.
+
+    EMQX asks anew what it has kept, and subscriptions that they lost end. Raises BrokerAccessError; what EMQX has kept
+    then counts for another minute.
+    """
+    emqx_accounts.forget(rights.keys())
+    if is_configured():
+        with EmqxApi() as api:
+            for username, roles in rights.items():
+                api.renew_rights(username, partial(allows, roles, "subscribe"))
 
 
 def _end_sessions(usernames: Collection[str]) -> None:

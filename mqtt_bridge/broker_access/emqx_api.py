@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -28,7 +28,10 @@ class EmqxApi:
         self._connection = connect(address.hostname or "", address.port, timeout=_TIMEOUT)
         self._base = address.path.rstrip("/") + "/api/v5"
         key = f"{settings.EMQX_API_KEY}:{settings.EMQX_API_SECRET}"
-        self._headers = {"Authorization": "Basic " + base64.b64encode(key.encode()).decode()}
+        self._headers = {
+            "Authorization": "Basic " + base64.b64encode(key.encode()).decode(),
+            "Content-Type": "application/json",
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -38,30 +41,36 @@ class EmqxApi:
 
     def end_sessions(self, username: str) -> None:
         """End all sessions with this user name, connected or waiting."""
-        for client_id in list(self._client_ids(username)):
-            self._ask("DELETE", f"/clients/{quote(client_id, safe='')}")
+        for client in self._clients(username):
+            self._ask("DELETE", client)
 
-    def forget_rights(self, username: str) -> None:
-        """Have EMQX ask again what the sessions with this user name may do."""
-        for client_id in list(self._client_ids(username)):
-            self._ask("DELETE", f"/clients/{quote(client_id, safe='')}/authorization/cache")
+    def renew_rights(self, username: str, may_subscribe: Callable[[str], bool]) -> None:
+        """Have EMQX ask again what the sessions with this user name may do, and end subscriptions that they lost."""
+        for client in self._clients(username):
+            self._ask("DELETE", f"{client}/authorization/cache")
+            for row in self._ask("GET", f"{client}/subscriptions") or []:
+                if not may_subscribe(row["topic"]):
+                    self._ask("POST", f"{client}/unsubscribe", {"topic": row["topic"]})
 
-    def _client_ids(self, username: str) -> Iterator[str]:
+    def _clients(self, username: str) -> list[str]:
+        """The paths of the sessions with this user name."""
+        found: list[str] = []
         page = 1
         while True:
             query = urlencode({"username": username, "page": page, "limit": _PAGE})
-            listed = self._ask("GET", f"/clients?{query}") or {}
-            yield from (row["clientid"] for row in listed.get("data", []) if row.get("username") == username)
-            if len(listed.get("data", [])) < _PAGE:
-                return
+            rows = (self._ask("GET", f"/clients?{query}") or {}).get("data", [])
+            found += [f"/clients/{quote(row['clientid'], safe='')}" for row in rows if row.get("username") == username]
+            if len(rows) < _PAGE:
+                return found
             page += 1
 
-    def _ask(self, method: str, path: str) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer, None for an empty one or for what does not exist (any more)."""
         try:
-            self._connection.request(method, self._base + path, headers=self._headers)
+            content = None if body is None else json.dumps(body)
+            self._connection.request(method, self._base + path, content, self._headers)
             response = self._connection.getresponse()
-            content = response.read()
+            answer = response.read()
         except (OSError, HTTPException) as error:
             self._connection.close()
             raise BrokerUnreachable(f"EMQX's API does not answer at {settings.EMQX_API_URL} ({error}).") from error
@@ -74,6 +83,6 @@ class EmqxApi:
         if response.status >= 300:
             raise BrokerAccessError(f"EMQX's API answered {method} {path.partition('?')[0]} with {response.status}.")
         try:
-            return json.loads(content) if content else None
+            return json.loads(answer) if answer else None
         except ValueError as error:
             raise BrokerAccessError(f"What answers at {settings.EMQX_API_URL} is not EMQX's API.") from error
