@@ -162,12 +162,20 @@ def measure(platform: Platform, rows: list[tuple[str, str]]) -> list[dict[str, A
             for questions in (logins, topics):
                 valkey.flushall()
                 for kind in ("miss", "hit"):
-                    began = time.perf_counter()
+                    began, cpu = time.perf_counter(), cpu_seconds(platform)
                     took = asyncio.run(run(questions))
-                    row = {"question": questions[0][0], "from": kind, "way": way, "count": len(took)}
-                    result.append({**row, **figures(took, time.perf_counter() - began)})
+                    cpu = cpu_seconds(platform) - cpu
+                    row: dict[str, Any] = {"question": questions[0][0], "from": kind, "way": way, "count": len(took)}
+                    row |= figures(took, time.perf_counter() - began)
+                    result.append({**row, "cpu ms": round(cpu / len(took) * 1000, 2)})
                     print(" | ".join(f"{value!s:>14}" for value in result[-1].values()), flush=True)
     return result
+
+
+def cpu_seconds(platform: Platform) -> float:
+    """Of Daphne, so far: what an answer costs, however busy the machine is."""
+    fields = Path(f"/proc/{platform.children['web'].pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def described() -> dict[str, Any]:
@@ -196,7 +204,7 @@ def main() -> None:
     with stage() as platform:
         rows = accounts(platform, asked.count)
         asyncio.run(at_once(platform.http_port, [("authn", authn(*rows[0], rows[0][0]))] * 50, CONNECTIONS))  # warm
-        print(" | ".join(f"{name:>14}" for name in ("", "from", "way", "count", *_PARTS, "per second")))
+        print(" | ".join(f"{name:>14}" for name in ("", "from", "way", "count", *_PARTS, "per second", "cpu ms")))
         result = measure(platform, rows)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{asked.name}.json"
