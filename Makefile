@@ -32,6 +32,7 @@ setup: venv ## .venv with everything that developing and testing needs
 # What `manage.py` must be told where no platform runs: throw-away values that look like production.
 CHECKED := SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))') DATA_DIR=build/checked \
 	PUBLIC_URL=https://cloudapi.example ALLOWED_HOSTS=cloudapi.example MQTT_USERNAME=server MQTT_PASSWORD=unused-here \
+	FIELD_ENCRYPTION_KEYS=$$($(PY) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	REDIS_URL=redis://:unused-here@127.0.0.1:6379/0 DATABASE_URL=sqlite://:memory:
 
 lint: setup mypy migrations ## style, types, forgotten migrations, settings fit for production

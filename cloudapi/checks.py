@@ -31,11 +31,10 @@ AppConfigs = Sequence[AppConfig] | None
 @register(Tags.compatibility)
 def always(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What is wrong anywhere, also on a laptop."""
-    return [
-        message
-        for check in (secret_key, encryption_keys, data_dir, broker, emqx, redis_url, public_url, ports, times)
-        for message in check()
-    ]
+    checks: tuple[Callable[[], list[CheckMessage]], ...] = (
+        secret_key, encryption_keys, data_dir, broker, emqx, broker_tls, redis_url, public_url, ports, times,
+    )  # fmt: skip
+    return [message for check in checks for message in check()]
 
 
 @register(Tags.security, deploy=True)
@@ -190,9 +189,30 @@ def ports() -> list[CheckMessage]:
             hint=f"Set {name}, or unset it for its default.",
             id="cloudapi.E009",
         )
-        for name in ("HTTP_PORT", "MQTT_PORT", "MQTT_PUBLIC_PORT")
+        for name in ("HTTP_PORT", "MQTT_PORT", "MQTT_PUBLIC_PORT", "MQTT_TLS_PORT")
         if not 1 <= getattr(settings, name) <= 65535
     ]
+
+
+def broker_tls() -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    if bool(settings.MQTT_TLS_CERT) != bool(settings.MQTT_TLS_KEY):
+        messages.append(
+            Error(
+                "Only one of MQTT_TLS_CERT and MQTT_TLS_KEY is set.",
+                hint="They are the broker's certificate with its chain, and its key: set both or none.",
+                id="cloudapi.E019",
+            )
+        )
+    if settings.MQTT_CLIENT_AUTH_PORT and not settings.MQTT_TLS_CERT:
+        messages.append(
+            Error(
+                "MQTT_CLIENT_AUTH_PORT asks for client certificates, but the broker has none of its own.",
+                hint="Set MQTT_TLS_CERT and MQTT_TLS_KEY, or unset MQTT_CLIENT_AUTH_PORT.",
+                id="cloudapi.E020",
+            )
+        )
+    return messages
 
 
 def times() -> list[CheckMessage]:

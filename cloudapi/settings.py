@@ -192,9 +192,18 @@ MQTT_PORT = env.int("MQTT_PORT", default=1883)
 MQTT_TLS = env.bool("MQTT_TLS", default=False)
 MQTT_USERNAME = env.str("MQTT_USERNAME", default="")
 MQTT_PASSWORD = env.str("MQTT_PASSWORD", default="")
+# The broker's own certificate, files that the broker reads; with them it listens for TLS (mqtt_bridge.broker_tls).
+MQTT_TLS_CERT = env.str("MQTT_TLS_CERT", default="")
+MQTT_TLS_KEY = env.str("MQTT_TLS_KEY", default="")
+MQTT_TLS_PORT = env.int("MQTT_TLS_PORT", default=8883)
+# Where gateways must show a certificate of our device CA; 0 is nowhere, MQTT_TLS_PORT is wherever there is TLS.
+MQTT_CLIENT_AUTH_PORT = int(env.str("MQTT_CLIENT_AUTH_PORT", default="") or 0)
+DEVICE_CA_DIR = Path(env.str("DEVICE_CA_DIR", default="") or DATA_DIR / "device_ca")
+DEVICE_CA_PUBLIC_DIR = Path(env.str("DEVICE_CA_PUBLIC_DIR", default="") or DEVICE_CA_DIR)
+DEVICE_CA_PASSPHRASE = env.str("DEVICE_CA_PASSPHRASE", default="")
 # What devices are told to connect to; it must be reachable from the device, not from the server (N8).
 MQTT_PUBLIC_HOST = env.str("MQTT_PUBLIC_HOST", default=MQTT_HOST)
-MQTT_PUBLIC_PORT = env.int("MQTT_PUBLIC_PORT", default=MQTT_PORT)
+MQTT_PUBLIC_PORT = int(env.str("MQTT_PUBLIC_PORT", default="") or (MQTT_TLS_PORT if MQTT_TLS_CERT else MQTT_PORT))
 # How broker accounts are made: "dynsec" (Mosquitto's dynamic security), "emqx" (EMQX asks over HTTP), "amqtt" (the
 # broker reads our tables).
 MQTT_BROKER = env.str("MQTT_BROKER", default="dynsec")
@@ -208,7 +217,7 @@ MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="cloudapi-worker")
 MQTT_MAX_PAYLOAD = env.int("MQTT_MAX_PAYLOAD", default=262_144)
 
 # The scheme that controllers and docks are told: "tcp", "ssl" or "ws".
-MQTT_PUBLIC_SCHEME = env.str("MQTT_PUBLIC_SCHEME", default="ssl" if MQTT_TLS else "tcp")
+MQTT_PUBLIC_SCHEME = env.str("MQTT_PUBLIC_SCHEME", default="") or ("ssl" if MQTT_TLS or MQTT_TLS_CERT else "tcp")
 
 # --- Access tokens of Pilot and web clients ---------------------------------------------------------------------------
 TOKEN_HOURS = env.float("TOKEN_HOURS", default=24.0)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mqtt_bridge import broker_access, credentials
+from mqtt_bridge import broker_access, controllers, credentials
 from mqtt_bridge.models import MqttCredential
 from workspaces.admin.base import acting_user
 from workspaces.admin.scoped import ScopedModelAdmin, WorkspaceFilter
@@ -123,7 +122,7 @@ def _connection_values(issued: list[MqttCredential]) -> str:
     ))  # fmt: skip
     return format_html(
         "{}<ul>{}</ul>",
-        gettext("MQTT passwords, shown only now. Gateway address: %(host)s:%(port)s, user name: the serial number.")
-        % {"host": settings.MQTT_PUBLIC_HOST, "port": settings.MQTT_PUBLIC_PORT},
+        gettext("MQTT passwords, shown only now. Gateway address: %(address)s, user name: the serial number.")
+        % {"address": controllers.address()},
         rows,
     )

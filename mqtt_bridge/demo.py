@@ -39,8 +39,8 @@ def prepare() -> tuple[dict[str, Any], list[MqttCredential]]:
         gateways, issued = _gateways(workspace)
     demo = {
         "http_url": settings.PUBLIC_URL,
-        "mqtt_host": settings.MQTT_PUBLIC_HOST,
-        "mqtt_port": settings.MQTT_PUBLIC_PORT,
+        "mqtt_host": settings.MQTT_HOST,
+        "mqtt_port": settings.MQTT_PORT,
         "organization_id": workspace.organization.organization_id,
         "organization_name": workspace.organization.name,
         "workspace_id": str(workspace.workspace_id),

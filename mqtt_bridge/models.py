@@ -127,3 +127,9 @@ class HandledRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway_sn} {self.method} {self.tid}"
+
+
+# Beside their subject, and found here by Django.
+from mqtt_bridge.device_ca.models import DeviceCertificate  # noqa: E402
+
+__all__ = ["DeviceCertificate", "HandledRequest", "MqttCredential", "UnpinnedCredential"]

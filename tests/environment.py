@@ -31,7 +31,22 @@ def clean() -> dict[str, str]:
 
 
 def prepare() -> None:
-    for name in ("DEBUG", "EMAIL_URL", "MQTT_TLS", "MQTT_PUBLIC_HOST", "MQTT_PUBLIC_PORT", "SECURE_SSL_REDIRECT"):
+    for name in (
+        "DEBUG",
+        "EMAIL_URL",
+        "MQTT_TLS",
+        "MQTT_PUBLIC_HOST",
+        "MQTT_PUBLIC_PORT",
+        "MQTT_PUBLIC_SCHEME",
+        "MQTT_TLS_CERT",
+        "MQTT_TLS_KEY",
+        "MQTT_TLS_PORT",
+        "MQTT_CLIENT_AUTH_PORT",
+        "DEVICE_CA_DIR",
+        "DEVICE_CA_PUBLIC_DIR",
+        "DEVICE_CA_PASSPHRASE",
+        "SECURE_SSL_REDIRECT",
+    ):
         os.environ.pop(name, None)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "cloudapi.settings",

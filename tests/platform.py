@@ -63,6 +63,8 @@ class Platform:
         """Migrates, makes the broker's accounts, starts everything and waits until everything answers."""
         self.run("migrate", "--no-input", "-v", "0")
         self.run("broker_accounts", "--write", str(self.data_dir / "mosquitto" / servers.DYNSEC_FILE))
+        if "MQTT_TLS_CERT" in self.env:
+            self.run("broker_tls", "--write", str(self.data_dir / "mosquitto" / servers.TLS_FILE), "--address", HOST)
         for name in ("valkey", "broker"):
             self.children[name].start()
         self.wait_ready("valkey", "broker")

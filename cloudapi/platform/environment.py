@@ -16,6 +16,10 @@ from cloudapi.platform import BASE_DIR, PlatformError, ports
 OWN_SERVERS = ("REDIS_URL", "MQTT_HOST", "MQTT_USERNAME", "MQTT_PASSWORD")
 
 
+TLS_PORTS = ("MQTT_TLS_PORT", "MQTT_CLIENT_AUTH_PORT")
+TLS_FILES = ("MQTT_TLS_CERT", "MQTT_TLS_KEY")
+
+
 @dataclass(frozen=True)
 class Wishes:
     """The variables that a person sets for `make run`."""
@@ -25,6 +29,23 @@ class Wishes:
     mqtt_port: int
     bind_address: str
     demo: bool
+    #: TLS at the broker: the variables that are set for it, none without.
+    tls: Mapping[str, str]
+
+    @property
+    def mqtt_address(self) -> str:
+        """Where the broker listens without TLS: only inside, when there is TLS for the others."""
+        return "127.0.0.1" if self.tls else self.bind_address
+
+    @property
+    def mqtt_connect_address(self) -> str:
+        return "127.0.0.1" if self.tls else self.connect_address
+
+    @property
+    def tls_ports(self) -> list[tuple[str, int]]:
+        """The ports with TLS, under the names of their variables."""
+        chosen = {int(self.tls[name]): name for name in TLS_PORTS if self.tls.get(name)}
+        return [(name, port) for port, name in chosen.items()]
 
     @property
     def connect_address(self) -> str:
@@ -58,7 +79,25 @@ def wishes(variables: Mapping[str, str]) -> Wishes:
         mqtt_port=mqtt_port,
         bind_address=variables.get("BIND_ADDRESS") or "127.0.0.1",
         demo=(variables.get("DEMO") or "1").strip().lower() not in {"0", "no", "off", "false"},
+        tls=_tls(variables, {http_port: "HTTP_PORT", mqtt_port: "MQTT_PORT"}),
     )
+
+
+def _tls(variables: Mapping[str, str], taken: Mapping[int, str]) -> dict[str, str]:
+    files = {name: variables[name] for name in TLS_FILES if variables.get(name)}
+    if not files:
+        return {}
+    for name in TLS_FILES:
+        if not os.access(files.get(name, ""), os.R_OK):
+            where = files.get(name, "(not set)")
+            raise PlatformError(f"{name} {where} cannot be read: TLS needs the broker's certificate and its key.")
+    asked = {"MQTT_TLS_PORT": variables.get("MQTT_TLS_PORT") or "8883"}
+    if (client_auth := variables.get("MQTT_CLIENT_AUTH_PORT") or "0") != "0":
+        asked["MQTT_CLIENT_AUTH_PORT"] = client_auth
+    for name, text in asked.items():
+        if other := taken.get(ports.number(name, text)):
+            raise PlatformError(f"{other} and {name} are both {text}: they need a port each.")
+    return {name: str(Path(path).expanduser().resolve()) for name, path in files.items()} | asked
 
 
 def prepare(asked: Wishes, mqtt_broker: str) -> dict[str, str]:
@@ -77,11 +116,12 @@ def prepare(asked: Wishes, mqtt_broker: str) -> dict[str, str]:
         "FIELD_ENCRYPTION_KEYS": known.get("FIELD_ENCRYPTION_KEYS") or _new_encryption_key(),
         "REDIS_URL": f"redis://:{valkey_password}@127.0.0.1:{valkey_port}/0",
         "MQTT_BROKER": mqtt_broker,
-        "MQTT_HOST": asked.connect_address,
+        "MQTT_HOST": asked.mqtt_connect_address,
         "MQTT_PORT": str(asked.mqtt_port),
         "MQTT_USERNAME": known.get("MQTT_USERNAME") or f"cloudapi-{secrets.token_hex(4)}",
         "MQTT_PASSWORD": known.get("MQTT_PASSWORD") or secrets.token_urlsafe(32),
         "HTTP_PORT": str(asked.http_port),
+        **asked.tls,
         **_reachable_from_elsewhere(asked),
     }
     write(path, values)

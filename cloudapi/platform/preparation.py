@@ -29,9 +29,13 @@ def prepare(asked: Wishes) -> Prepared:
     PlatformError: a port is taken, or a step failed.
     """
     ports.require_free("HTTP_PORT", asked.bind_address, asked.http_port)
-    ports.require_free("MQTT_PORT", asked.bind_address, asked.mqtt_port)
+    ports.require_free("MQTT_PORT", asked.mqtt_address, asked.mqtt_port)
+    for name, port in asked.tls_ports:
+        ports.require_free(name, asked.bind_address, port)
     (asked.data_dir / "logs").mkdir(exist_ok=True)
     mosquitto = choose_mosquitto()
+    if asked.tls and mosquitto is None:
+        raise PlatformError("MQTT_TLS_CERT is set, but amqtt has no TLS here: install Mosquitto, or unset it.")
     say(f"Preparing {asked.data_dir} …")
     variables = {
         **environment.prepare(asked, "dynsec" if mosquitto else "amqtt"),
@@ -39,6 +43,7 @@ def prepare(asked: Wishes) -> Prepared:
         "DATA_DIR": str(asked.data_dir),
         "HTTP_PORT": str(asked.http_port),
         "MQTT_PORT": str(asked.mqtt_port),
+        **asked.tls,
         "MQTT_BROKER": "dynsec" if mosquitto else "amqtt",
         "PYTHONUNBUFFERED": "1",
     }
@@ -47,11 +52,12 @@ def prepare(asked: Wishes) -> Prepared:
     demo = json.loads(manage(variables, "demo", "--json"))
     valkey = servers.valkey(variables["REDIS_URL"], asked.data_dir / "valkey")
     if mosquitto is None:
-        broker = processes.amqtt(asked.bind_address, asked.mqtt_port)
+        broker = processes.amqtt(asked.mqtt_address, asked.mqtt_port)
     else:
-        listener = f"{asked.mqtt_port} {asked.bind_address}"
-        broker = servers.mosquitto(mosquitto, listener, asked.data_dir / "mosquitto")
-        manage(variables, "broker_accounts", "--write", str(asked.data_dir / "mosquitto" / servers.DYNSEC_FILE))
+        directory = asked.data_dir / "mosquitto"
+        broker = servers.mosquitto(mosquitto, f"{asked.mqtt_port} {asked.mqtt_address}", directory)
+        manage(variables, "broker_accounts", "--write", str(directory / servers.DYNSEC_FILE))
+        manage(variables, "broker_tls", "--write", str(directory / servers.TLS_FILE), "--address", asked.bind_address)
     return Prepared(variables, demo, [valkey, broker])
 
 

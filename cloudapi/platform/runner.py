@@ -91,18 +91,21 @@ class Runner:
     def _questions(self, prepared: Prepared) -> dict[str, Callable[[], bool]]:
         """Parts that can be asked whether they work; of the others supervisord says that they stay up."""
         known, address = prepared.variables, self.asked.connect_address
+        broker = self.asked.mqtt_connect_address, self.asked.mqtt_port
         host = probes.host_header(known.get("PUBLIC_URL", ""))
         account = known["MQTT_USERNAME"], known["MQTT_PASSWORD"]
         return {
             "valkey": lambda: probes.valkey(known["REDIS_URL"]),
-            "broker": lambda: probes.broker(address, self.asked.mqtt_port, *account),
+            "broker": lambda: probes.broker(*broker, *account),
             "web": lambda: probes.web(address, self.asked.http_port, host),
             "mqtt_worker": lambda: probes.mqtt_worker(known["REDIS_URL"]),
             "celery": lambda: probes.celery_worker(known["REDIS_URL"]),
         }
 
     def _say_ready(self, prepared: Prepared) -> None:
-        say(f"cloudapi is ready: {self.asked.http_url}/  (MQTT {self.asked.connect_address}:{self.asked.mqtt_port})")
+        where = [f"MQTT {self.asked.mqtt_connect_address}:{self.asked.mqtt_port}"]
+        where += [f"ssl://{self.asked.connect_address}:{port}" for _name, port in self.asked.tls_ports]
+        say(f"cloudapi is ready: {self.asked.http_url}/  ({', '.join(where)})")
         say("Demo logins:")
         users = prepared.demo["users"]
         width = max(len(user["username"]) for user in users)

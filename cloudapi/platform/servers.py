@@ -14,6 +14,8 @@ MOSQUITTO_CONF = BASE_DIR / "deploy" / "mosquitto.conf"
 DYNSEC_PLUGIN = "mosquitto_dynamic_security.so"
 #: Accounts and their rights, made by `manage.py broker_accounts --write`, beside mosquitto.conf.
 DYNSEC_FILE = "dynamic-security.json"
+#: Listeners with TLS, made by `manage.py broker_tls --write`, beside mosquitto.conf.
+TLS_FILE = Path("listeners") / "tls.conf"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def mosquitto(installed: Mosquitto, listener: str, directory: Path) -> Process:
         listener: "PORT ADDRESS".
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / TLS_FILE.parent).mkdir(exist_ok=True)
     conf = directory / "mosquitto.conf"
     _write_private(conf, mosquitto_conf(installed.plugin, listener, directory))
     return Process("broker", (installed.binary, "-c", str(conf)))
@@ -96,6 +99,8 @@ def mosquitto_conf(plugin: Path, listener: str, directory: Path) -> str:
         "plugin": str(plugin),
         "plugin_opt_config_file": str(directory / DYNSEC_FILE),
         "persistence_location": f"{directory}/",
+        "pid_file": str(directory / "mosquitto.pid"),
+        "include_dir": str(directory / TLS_FILE.parent),
     }
     if os.geteuid() == 0:
         # As root it would become "mosquitto", who may not read the private directory.

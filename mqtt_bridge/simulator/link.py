@@ -53,6 +53,15 @@ class Endpoint:
     password: str = field(default="", repr=False)
     tls: bool = False
     ca_file: str | None = None
+    #: The device's own certificate and key, for brokers that ask for one (`clientAuth`).
+    certificate: tuple[str, str] | None = None
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Raises OSError (ssl.SSLError is one)."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.certificate:
+            context.load_cert_chain(*self.certificate)
+        return context
 
 
 class Link:
@@ -85,7 +94,7 @@ class Link:
         if self.endpoint.username:
             client.username_pw_set(self.endpoint.username, self.endpoint.password)
         if self.endpoint.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=self.endpoint.ca_file))
+            client.tls_set_context(self.endpoint.tls_context())
         client.on_socket_open = self._socket_opened
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._wants_write

@@ -88,6 +88,7 @@ def test_create_organization_refuses_bad_names(workspace: Workspace, name: str) 
 # --- add_gateway ------------------------------------------------------------------------------------------------------
 def test_add_gateway(workspace: Workspace, settings: Settings) -> None:
     settings.MQTT_PUBLIC_HOST, settings.MQTT_PUBLIC_PORT = "mqtt.example", 8883
+    settings.MQTT_PUBLIC_SCHEME = "ssl"
     made = run("add_gateway", "DOCK-1", "DOCK-2", "--model", "3-2-0", "--workspace", str(workspace.workspace_id))
     first, second = MqttCredential.objects.in_workspace(workspace).order_by("username")
     assert made == {
@@ -95,6 +96,7 @@ def test_add_gateway(workspace: Workspace, settings: Settings) -> None:
             {
                 "sn": credential.gateway_sn,
                 "model_key": "3-2-0",
+                "gateway_address": "ssl://mqtt.example:8883",
                 "mqtt_host": "mqtt.example",
                 "mqtt_port": 8883,
                 "mqtt_username": credential.gateway_sn,

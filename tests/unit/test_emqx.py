@@ -280,7 +280,7 @@ def test_compose_with_emqx_is_valid_and_hands_the_secret_over(tmp_path: Path) ->
     assert compose, "`make test` installs docker-compose, or says how"
     names = re.findall(r"^#?([A-Z_]+)=", (BASE_DIR / "deploy" / "production.env.example").read_text(), re.MULTILINE)
     env = {name: f"the-{name.lower()}" for name in names} | {"MQTT_PUBLIC_PORT": "1883"}
-    env |= {"MQTT_BIND_ADDRESS": "127.0.0.1"}
+    env |= {"MQTT_BIND_ADDRESS": "127.0.0.1", "MQTT_TLS_BIND_ADDRESS": "127.0.0.1", "MQTT_TLS_DIR": "/tls"}
     files = [part for name in ("compose.yml", "compose.emqx.yml") for part in ("-f", str(BASE_DIR / "deploy" / name))]
     done = subprocess.run([compose, *files, "config"], env=env, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()

@@ -108,7 +108,15 @@ def test_mosquittos_configuration_differs_from_the_deployed_one_in_places_only(t
     conf = servers.mosquitto_conf(Path("/plugin.so"), "4000 127.0.0.1", tmp_path).splitlines()
     deployed = servers.MOSQUITTO_CONF.read_text().splitlines()
     changed = {line.split()[0] for line, other in zip(conf, deployed, strict=True) if line != other}
-    assert changed <= {"listener", "plugin", "plugin_opt_config_file", "persistence_location", "user"}
+    assert changed <= {
+        "listener",
+        "plugin",
+        "plugin_opt_config_file",
+        "persistence_location",
+        "pid_file",
+        "include_dir",
+        "user",
+    }
     assert {"listener 4000 127.0.0.1", "plugin /plugin.so", f"persistence_location {tmp_path}/"} <= set(conf)
     assert {"allow_anonymous false", "set_tcp_nodelay true", "log_dest topic"} <= set(conf)
 

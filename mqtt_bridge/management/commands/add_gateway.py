@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from mqtt_bridge import broker_access, credentials
+from mqtt_bridge import broker_access, controllers, credentials
 from workspaces.management.output import ResultCommand, workspace_by_id
 
 
@@ -35,6 +35,7 @@ class Command(ResultCommand):
                 {
                     "sn": credential.gateway_sn,
                     "model_key": model,
+                    "gateway_address": controllers.address(),
                     "mqtt_host": settings.MQTT_PUBLIC_HOST,
                     "mqtt_port": settings.MQTT_PUBLIC_PORT,
                     "mqtt_username": credential.username,

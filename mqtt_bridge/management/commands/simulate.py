@@ -103,6 +103,8 @@ def _add_common(parser: ArgumentParser, *, model: str, aircraft_model: str, lati
     parser.add_argument("--password", default="")
     parser.add_argument("--tls", action="store_true", help="check the broker's certificate as a device does")
     parser.add_argument("--tls-ca", metavar="FILE", help="with --tls: trust this authority instead of the system's")
+    parser.add_argument("--tls-cert", metavar="FILE", help="with --tls: the device's own certificate, from device_ca")
+    parser.add_argument("--tls-key", metavar="FILE", help="and its key")
     parser.add_argument("--latitude", type=float, default=latitude)
     parser.add_argument("--longitude", type=float, default=longitude)
     parser.add_argument("--speedup", type=float, default=1.0, help="flies so many times faster; message rates stay")
@@ -146,16 +148,25 @@ def _common(options: dict[str, Any]) -> dict[str, Any]:
         if not MODEL_KEY.fullmatch(options[option]):
             raise ValueError(f"{options[option]!r} is no model key; it looks like 3-2-0.")
     seed = crc32(options["sn"].encode()) if options["seed"] is None else options["seed"]
-    ca_file = options["tls_ca"]
-    if ca_file and not Path(ca_file).is_file():
-        raise ValueError(f"{ca_file} does not exist.")
+    ca_file, certificate = options["tls_ca"], (options["tls_cert"], options["tls_key"])
+    if any(certificate) and not all(certificate):
+        raise ValueError("--tls-cert and --tls-key go together.")
+    for path in (ca_file, *certificate):
+        if path and not Path(path).is_file():
+            raise ValueError(f"{path} does not exist.")
     return {
         "sn": options["sn"],
         "model_key": options["model"],
         "aircraft_sn": options["aircraft_sn"],
         "aircraft_model_key": options["aircraft_model"],
         "endpoint": Endpoint(
-            options["host"], options["port"], options["username"], options["password"], options["tls"], ca_file
+            options["host"],
+            options["port"],
+            options["username"],
+            options["password"],
+            options["tls"],
+            ca_file,
+            (options["tls_cert"], options["tls_key"]) if options["tls_cert"] else None,
         ),
         "home": Home(options["latitude"], options["longitude"]),
         "seed": seed,
