@@ -30,10 +30,11 @@ setup: venv ## .venv with everything that developing and testing needs
 		$(PIP) -r requirements-dev.lock && cp requirements-dev.lock $(VENV)/requirements-dev.lock; }
 
 # What `manage.py` must be told where no platform runs: throw-away values that look like production.
-CHECKED := SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))') DATA_DIR=build/checked \
-	PUBLIC_URL=https://cloudapi.example ALLOWED_HOSTS=cloudapi.example MQTT_USERNAME=server MQTT_PASSWORD=unused-here \
+RANDOM_SECRET = $$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
+CHECKED = SECRET_KEY=$(RANDOM_SECRET) DATA_DIR=build/checked \
+	PUBLIC_URL=https://cloudapi.example ALLOWED_HOSTS=cloudapi.example MQTT_USERNAME=server MQTT_PASSWORD=$(RANDOM_SECRET) \
 	FIELD_ENCRYPTION_KEYS=$$($(PY) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
-	REDIS_URL=redis://:unused-here@127.0.0.1:6379/0 DATABASE_URL=sqlite://:memory:
+	REDIS_URL=redis://:$(RANDOM_SECRET)@127.0.0.1:6379/0 DATABASE_URL=sqlite://:memory:
 
 lint: setup mypy migrations ## style, types, forgotten migrations, settings fit for production
 	$(PY) -m ruff check .

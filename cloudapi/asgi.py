@@ -11,12 +11,16 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
+from cloudapi.checks import secrets  # noqa: E402
+from cloudapi.proxy import believe_proxies_only  # noqa: E402
 from devices.routing import websocket_urlpatterns  # noqa: E402
 from mqtt_bridge.broker_access.emqx_http import EmqxEndpoints  # noqa: E402
 
+secrets.refuse()
 application = ProtocolTypeRouter(
     {
-        "http": EmqxEndpoints(django_application),
-        "websocket": CookieMiddleware(URLRouter(websocket_urlpatterns)),
+        # EMQX's questions are recognized by coming through no proxy.
+        "http": EmqxEndpoints(believe_proxies_only(django_application)),
+        "websocket": believe_proxies_only(CookieMiddleware(URLRouter(websocket_urlpatterns))),
     }
 )

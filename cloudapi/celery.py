@@ -1,11 +1,31 @@
 """The Celery application. Tasks live in each app's `tasks.py`; every option that matters for safety is in settings."""
 
 import os
+import sys
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cloudapi.settings")
 
 app = Celery("cloudapi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_options: Any) -> None:
+    """Celery would add handlers of its own; with a receiver, LOGGING of the settings is all there is."""
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def refuse_unsafe_start(**_options: Any) -> None:
+    """Like every process: no start without secrets of its own."""
+    from cloudapi.checks import secrets
+
+    try:
+        secrets.refuse()
+    except ImproperlyConfigured as error:
+        sys.exit(f"celery: {error}")

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocketRoute, sync_playwright
 
 from tests.platform import Platform
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# A page that a test has changed on its way counts as one of the internet, which may not speak to this machine.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +28,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """An English page of 1280 by 720. A test in which the page throws an error fails."""
+    """An English page of 1280 by 720. A test fails if the page throws an error or violates its policy."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
     page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    watch(page, errors)
     yield page
     context.close()
     assert errors == []
+
+
+def watch(page: Page, errors: list[str]) -> None:
+    """Collect what the page throws, and what its Content-Security-Policy forbids it."""
+
+    def note(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            errors.append(message.text)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", note)
 
 
 @pytest.fixture(scope="module")

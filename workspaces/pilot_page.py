@@ -19,8 +19,9 @@ from workspaces.pilot_text import pilot_text
 def pilot_page(request: HttpRequest, stamp: int = 0) -> HttpResponse:
     """The page, under any of its addresses; `stamp` only makes an address that no cache has seen.
 
-    There is deliberately no Content-Security-Policy: how Pilot calls the page's callbacks is not published, and one way
-    that Android offers, `javascript:` addresses, would be blocked by it.
+    Its Content-Security-Policy is that of every page. How Pilot calls the page's callbacks is not published: a web
+    view's `evaluateJavascript` comes from outside of the page, where the policy does not reach. A callback by a
+    `javascript:` address could be blocked in some versions; the page asks Pilot every second, so it needs none.
     """
     return render(
         request,

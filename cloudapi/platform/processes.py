@@ -34,13 +34,12 @@ def amqtt(address: str, port: int) -> Process:
 def application(address: str, http_port: int) -> list[Process]:
     """Daphne, mqtt_worker, Celery's worker and beat.
 
-    Daphne writes no access log (`-v 0`): its lines would hold the query strings of WebSockets, and with them tokens.
     Beat is a process of its own, because a beat inside a worker survives when that worker is killed.
     """
-    daphne = (sys.executable, "-m", "daphne", "-v", "0", "--no-server-name", "-b", address, "-p", str(http_port))
+    web = (sys.executable, "-m", "cloudapi.web", "-b", address, "-p", str(http_port))
     celery = (sys.executable, "-m", "celery", "-A", "cloudapi")
     return [
-        Process("web", (*daphne, "cloudapi.asgi:application")),
+        Process("web", web),
         Process("mqtt_worker", manage("mqtt_worker"), stop_seconds=10),
         Process("celery", (*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"), 10),
         Process("beat", (*celery, "beat", "--loglevel", "INFO")),

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from cloudapi.checks import secrets
 from mqtt_bridge import counters, registry
 from mqtt_bridge.broker_access import BrokerAccessError, BrokerUnreachable, reconcile
 from mqtt_bridge.session import CredentialsRefused
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         if options["status"]:
             self._print_status()
             return
+        secrets.refuse()
         worker = Worker()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_args: worker.stop.set())

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
+from tests.browser import watch
 from tests.live.pilot.fake_bridge import FakePilot
 from tests.live.tenants import Tenant, new_sn, shell
 from tests.platform import Platform
@@ -72,7 +73,7 @@ class Webview:
         if hasattr(self, "page"):
             self.page.close()
         self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        watch(self.page, self.errors)
         self.page.goto(f"{self.platform.http_url}{path}")
         return self.page
 
