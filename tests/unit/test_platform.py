@@ -42,6 +42,45 @@ def test_a_senseless_wish_is_named(variables: dict[str, str], said: str) -> None
         environment.wishes(variables)
 
 
+@pytest.fixture
+def certificate(tmp_path: Path) -> dict[str, str]:
+    """The broker's certificate and key, which only have to be there."""
+    files = {name: str(tmp_path / name) for name in ("MQTT_TLS_CERT", "MQTT_TLS_KEY")}
+    for path in files.values():
+        Path(path).touch()
+    return files
+
+
+def test_with_tls_the_plain_port_stays_inside(tmp_path: Path, certificate: dict[str, str]) -> None:
+    wanted = asked(tmp_path, BIND_ADDRESS="192.0.2.7", MQTT_CLIENT_AUTH_PORT="8884", **certificate)
+    assert wanted.mqtt_address == wanted.mqtt_connect_address == "127.0.0.1"
+    assert wanted.tls_ports == [("MQTT_TLS_PORT", 8883), ("MQTT_CLIENT_AUTH_PORT", 8884)]
+    values = environment.prepare(wanted, "dynsec")
+    assert values["MQTT_HOST"] == "127.0.0.1"
+    assert values.items() >= {**certificate, "MQTT_TLS_PORT": "8883", "MQTT_CLIENT_AUTH_PORT": "8884"}.items()
+    everywhere = asked(tmp_path, MQTT_TLS_PORT="9883", MQTT_CLIENT_AUTH_PORT="9883", **certificate)
+    assert [port for _name, port in everywhere.tls_ports] == [9883]
+    plain = asked(tmp_path, BIND_ADDRESS="192.0.2.7", MQTT_CLIENT_AUTH_PORT="0")
+    assert (plain.mqtt_address, plain.tls_ports) == ("192.0.2.7", [])
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"MQTT_TLS_KEY": ""}, "MQTT_TLS_KEY"),
+        ({"MQTT_TLS_CERT": "/nowhere/fullchain.pem"}, "MQTT_TLS_CERT /nowhere/fullchain.pem cannot be read"),
+        ({"MQTT_TLS_PORT": "ssl"}, "MQTT_TLS_PORT"),
+        ({"MQTT_TLS_PORT": "1883"}, "MQTT_PORT and MQTT_TLS_PORT are both 1883"),
+        ({"MQTT_CLIENT_AUTH_PORT": "8000"}, "HTTP_PORT and MQTT_CLIENT_AUTH_PORT are both 8000"),
+    ],
+)
+def test_senseless_tls_is_named(
+    tmp_path: Path, certificate: dict[str, str], variables: dict[str, str], said: str
+) -> None:
+    with pytest.raises(PlatformError, match=said):
+        asked(tmp_path, **{**certificate, **variables})
+
+
 @pytest.mark.parametrize(("value", "demo"), [("0", False), ("no", False), ("1", True), ("", True)])
 def test_demo(tmp_path: Path, value: str, demo: bool) -> None:
     assert asked(tmp_path, DEMO=value).demo is demo
