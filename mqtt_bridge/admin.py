@@ -11,15 +11,18 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mqtt_bridge import broker_access, controllers, credentials
+from mqtt_bridge.add_dock import add_dock
 from mqtt_bridge.models import MqttCredential
 from workspaces.admin.base import acting_user
 from workspaces.admin.scoped import ScopedModelAdmin, WorkspaceFilter
+from workspaces.models import Workspace
 
 
 class CredentialForm(forms.ModelForm):
@@ -59,6 +62,14 @@ class MqttCredentialAdmin(ScopedModelAdmin):
     search_fields = ["gateway_sn", "username", "workspace__name", "workspace__organization__name"]
     autocomplete_fields = ["workspace"]
     actions = ["rotate"]
+    change_list_template = "admin/mqtt_bridge/mqttcredential/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("add-dock/", self.admin_site.admin_view(self.add_dock), name="add_dock")
+        return [page, *super().get_urls()]
+
+    def add_dock(self, request: HttpRequest) -> HttpResponse:
+        return add_dock(request, self, self.choices(request, Workspace))
 
     def get_fields(self, request: HttpRequest, obj: MqttCredential | None = None) -> tuple[str, ...]:
         if obj is None:

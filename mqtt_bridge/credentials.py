@@ -18,9 +18,15 @@ from workspaces.models import User, Workspace
 
 @transaction.atomic
 def issue(
-    *, sns: Sequence[str], workspace: Workspace, model_key: str = "", user: User | None = None
+    *,
+    sns: Sequence[str],
+    workspace: Workspace,
+    model_key: str = "",
+    user: User | None = None,
+    only_new: bool = False,
 ) -> list[MqttCredential]:
-    """An account for each gateway, in this order; a gateway that has one gets a new password.
+    """An account for each gateway, in this order; a gateway that has one gets a new password, or with `only_new` is
+    refused.
 
     The gateways become known as unclaimed devices of the given model (a dock's or controller's); nothing is bound.
     Raises ValidationError with a sentence per refused SN, and then nothing changes.
@@ -33,7 +39,7 @@ def issue(
     Device.objects.bulk_create([Device(sn=sn) for sn in unique], ignore_conflicts=True)
     if columns:
         Device.objects.unscoped().filter(sn__in=unique).update(**columns)
-    return [_issue_one(sn, workspace, user) for sn in unique]
+    return [_issue_one(sn, workspace, user, only_new) for sn in unique]
 
 
 def refusals(*, sns: Sequence[str], workspace: Workspace) -> list[str]:
@@ -77,11 +83,13 @@ def remove(*, credential: MqttCredential, user: User | None = None) -> None:
     credential.delete()
 
 
-def _issue_one(sn: str, workspace: Workspace, user: User | None) -> MqttCredential:
+def _issue_one(sn: str, workspace: Workspace, user: User | None, only_new: bool) -> MqttCredential:
     existing = MqttCredential.objects.unscoped().filter(gateway_sn=sn).select_for_update().first()
     if existing is not None:
         if existing.workspace.organization_id != workspace.organization_id:  # issued since we looked
             raise ValidationError(_foreign(sn))
+        if only_new:
+            raise ValidationError(_("%(sn)s has been added already, and keeps its password.") % {"sn": sn})
         existing.workspace = workspace
         existing.save(update_fields=["workspace"])
         rotate(credential=existing, user=user)

@@ -101,12 +101,25 @@ def test_add_gateway(workspace: Workspace, settings: Settings) -> None:
                 "mqtt_port": 8883,
                 "mqtt_username": credential.gateway_sn,
                 "mqtt_password": credential.password,
+                "organization_id": workspace.organization.organization_id,
             }
             for credential in (first, second)
         ]
     }
     device = Device.objects.unscoped().get(sn="DOCK-1")
     assert (device.kind, device.model_key, device.workspace) == ("dock", "3-2-0", None)
+
+
+def test_add_gateway_with_bind_codes(workspace: Workspace) -> None:
+    arguments = ("--model", "3-2-0", "--workspace", str(workspace.workspace_id), "--code-hours", "5")
+    made = run("add_gateway", "DOCK-1", "DOCK-2", *arguments)["gateways"]
+    codes = [services.find_bind_code(gateway["bind_code"]) for gateway in made]
+    assert len(set(codes)) == 2
+    for gateway, code in zip(made, codes, strict=True):
+        assert code is not None
+        assert (code.workspace, code.max_docks) == (workspace, 1)
+        assert gateway["bind_code_expires_at"] == code.expires_at.isoformat()
+        assert timedelta(hours=4.9) < code.expires_at - timezone.now() <= timedelta(hours=5)
 
 
 def test_add_gateway_again_changes_the_password_and_keeps_the_owner(workspace: Workspace) -> None:
