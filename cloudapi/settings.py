@@ -140,7 +140,10 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 # Workers take from both queues in turn, so that thousands of waiting requests make nobody's coming or going late.
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "presence")]
-CELERY_TASK_ROUTES = {"devices.tasks.*": {"queue": "presence"}, "mqtt_bridge.tasks.told": {"queue": "presence"}}
+CELERY_TASK_ROUTES = {
+    name: {"queue": "presence"}
+    for name in ("devices.tasks.*", "mqtt_bridge.tasks.told", "mqtt_bridge.tasks.end_former_pilots")
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -166,7 +169,12 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "prune-ledger": {"task": "mqtt_bridge.tasks.prune_ledger", "schedule": 3600.0},
     "prune-timeline": {"task": "devices.tasks.prune_timeline", "schedule": 3600.0},
-    "end-former-pilots": {"task": "mqtt_bridge.tasks.end_former_pilots", "schedule": 60.0},
+    # As soon as sockets and tokens of a removed member end; what nobody ran in time is not run twice.
+    "end-former-pilots": {
+        "task": "mqtt_bridge.tasks.end_former_pilots",
+        "schedule": 3.0,
+        "options": {"expires": 3.0},
+    },
 }
 
 # --- HTTP API ---------------------------------------------------------------------------------------------------------

@@ -115,7 +115,6 @@ ADMIN_PAGES = {
     "admin/password_change/done/": "/admin/password_change/done/",
     "admin/autocomplete/": f"/admin/autocomplete/?{AUTOCOMPLETE}",
     "admin/jsi18n/": "/admin/jsi18n/",
-    "admin/r/<path:content_type_id>/<path:object_id>/": "/admin/r/1/1/",
     "admin/^(?P<app_label>workspaces|devices|mqtt_bridge)/$": "/admin/workspaces/",
     "admin/(?P<url>.*)$": "/admin/nowhere/",
 }
