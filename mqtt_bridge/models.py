@@ -1,4 +1,7 @@
-"""MQTT accounts of gateways, and the ledger of handled requests."""
+"""MQTT accounts of gateways, and the ledger of handled requests.
+
+An account protects its workspace and its pilot: a row that went with them would leave its account at the broker.
+"""
 
 import base64
 import secrets
@@ -38,10 +41,10 @@ class MqttCredential(models.Model):
     seed = models.CharField(max_length=32, default=new_seed, editable=False)
     gateway_sn = models.CharField(_("gateway SN"), max_length=64, unique=True)
     workspace = models.ForeignKey(
-        Workspace, on_delete=models.CASCADE, related_name="mqtt_credentials", verbose_name=_("workspace")
+        Workspace, on_delete=models.PROTECT, related_name="mqtt_credentials", verbose_name=_("workspace")
     )
     pilot = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, editable=False,
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, editable=False,
         related_name="mqtt_credentials", verbose_name=_("pilot"),
         help_text=_("Who logged in on this controller; empty for an account that an administrator issued."),
     )  # fmt: skip
@@ -80,8 +83,8 @@ class UnpinnedCredential(models.Model):
 
     username = models.CharField(max_length=64, unique=True)
     seed = models.CharField(max_length=32, default=new_seed, editable=False)
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    pilot = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    pilot = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     #: One for each log-in: a pilot may be logged in on several controllers.
     login_id = models.UUIDField(default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

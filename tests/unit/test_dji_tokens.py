@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import ProtectedError
 from django.test import Client
 from django.utils import timezone
 
+from mqtt_bridge.models import UnpinnedCredential
 from tests.factories import Clock
 from tests.unit.dji import ask, log_in, member, token_of
 from workspaces import socket_access, tokens
@@ -43,12 +45,23 @@ def change_role(user: User, workspace: Workspace, _token: str) -> None:
     membership.save(update_fields=["role"])
 
 
-def delete_user(user: User, _workspace: Workspace, _token: str) -> None:
+def delete_user(user: User, workspace: Workspace, _token: str) -> None:
+    end_account(workspace)
     user.delete()
 
 
 def delete_workspace(_user: User, workspace: Workspace, _token: str) -> None:
+    end_account(workspace)
     workspace.delete()
+
+
+def end_account(workspace: Workspace) -> None:
+    """A pilot's broker account protects both, until it has ended at the broker."""
+    accounts = UnpinnedCredential.objects.in_workspace(workspace)
+    if accounts.exists():
+        with pytest.raises(ProtectedError):
+            workspace.delete()
+        accounts.delete()
 
 
 def log_out(_user: User, _workspace: Workspace, token: str) -> None:
