@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup venv test faults lint mypy migrations lock
+.PHONY: help run setup venv test faults lint mypy audit migrations lock
 
 help: ## show this help
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -36,9 +36,10 @@ CHECKED = SECRET_KEY=$(RANDOM_SECRET) DATA_DIR=build/checked \
 	FIELD_ENCRYPTION_KEYS=$$($(PY) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	REDIS_URL=redis://:$(RANDOM_SECRET)@127.0.0.1:6379/0 DATABASE_URL=sqlite://:memory:
 
-lint: setup mypy migrations ## style, types, forgotten migrations, settings fit for production
+lint: setup mypy migrations audit ## style, types, forgotten migrations, insecure code, settings fit for production
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m bandit --quiet --configfile pyproject.toml --severity-level medium --recursive cloudapi workspaces devices mqtt_bridge
 	@echo "manage.py check --deploy"; $(CHECKED) $(PY) manage.py check --deploy --fail-level WARNING
 
 mypy: setup
@@ -46,6 +47,9 @@ mypy: setup
 
 migrations: setup
 	@echo "manage.py makemigrations --check"; $(CHECKED) $(PY) manage.py makemigrations --check --dry-run
+
+audit: setup ## known holes of the locked packages, where the database of them can be reached
+	@.ci/audit $(PY)
 
 test: setup ## lint and the whole test suite, with private servers of this machine
 	@.ci/packages

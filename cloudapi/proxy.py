@@ -4,7 +4,7 @@ Without BEHIND_PROXY, or from an address outside of TRUSTED_PROXIES, the headers
 them: a client cannot choose its own address or claim to come by https.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -17,7 +17,7 @@ FORWARDED = {
 }  # fmt: skip
 
 Network = IPv4Network | IPv6Network
-Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Application = Callable[[dict[str, Any], Any, Any], Coroutine[Any, Any, None]]
 
 
 def believe_proxies_only(application: Application) -> Application:

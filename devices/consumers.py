@@ -30,9 +30,8 @@ class WorkspaceConsumer(LiveConsumer):
         self._asked = Asked()
         await super().connect()
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data is not None:
-            self._asked.hear(text_data)
+    def hear(self, text: str) -> None:
+        self._asked.hear(text)
 
     async def follow(self, feed: Feed) -> None:
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))

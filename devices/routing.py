@@ -6,7 +6,7 @@ from django.urls import path, re_path
 
 from devices.consumers import WorkspaceConsumer
 from devices.dji_socket import DjiConsumer
-from workspaces.socket_access import own_pages_only
+from workspaces.socket_origin import own_pages_only
 
 
 async def _refuse(_scope: Any, receive: Any, send: Any) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -12,6 +15,7 @@ from django.db import Error as DatabaseError
 
 from devices import feeds
 from devices.feed import Ended, Feed
+from devices.socket_limits import RENEW_SECONDS, Patience, Place
 from devices.stream import Stream
 from workspaces.socket_access import ACCESS_ENDED, Access
 
@@ -25,6 +29,9 @@ FAILED = 1011
 TOO_SLOW = 4408
 
 
+#: Close code of a socket too many of its user or of its workspace, and of one whose client says too much.
+TOO_MANY = 4429
+
 Snapshot = Callable[[], Awaitable[tuple[str, int]]]
 Take = Callable[[str], Awaitable[None]]
 
@@ -37,12 +44,19 @@ class LiveConsumer(AsyncWebsocketConsumer):
     """Subclasses say who has access and what is sent.
 
     Nothing inbound changes state. Within `TOKEN_CHECK_SECONDS` a socket is closed with 4401 after its access ended, and
-    with 1012 after Valkey was started anew. One that does not take its frames is closed with 4408.
+    with 1012 after Valkey was started anew. One that does not take its frames is closed with 4408, one too
+    many, and a talkative one, with 4429 (`devices.socket_limits`).
     """
 
     access: Access
     feed: Feed | None = None
     _tasks: tuple[asyncio.Task[None], ...] = ()
+    _place: Place
+    _has_place = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience = Patience()
 
     def find_access(self) -> Access | None:
         """Runs in a thread with a database connection."""
@@ -58,10 +72,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close()
             return
         self.access = access
+        self._place = Place(uuid.uuid4().hex, access.user_id, access.workspace.workspace_id)
+        if not await database_sync_to_async(self._place.take)():
+            await self.accept()  # without it a browser would not learn the code
+            await self.close(code=TOO_MANY)
+            return
+        self._has_place = True
         # Joining comes first: what changes while the snapshot is read arrives behind it.
         self.feed = await feeds.join(access.workspace)
         await self.accept()
         self.run(self._watch_access())
+        self.run(self._keep_place())
         self.run(self.follow(self.feed))
 
     def run(self, work: Awaitable[None]) -> None:
@@ -74,9 +95,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if self.feed is not None:
             feed, self.feed = self.feed, None
             await feeds.leave(feed)
+        if self._has_place:
+            self._has_place = False
+            with contextlib.suppress(redis.RedisError):
+                await database_sync_to_async(self._place.leave)()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Clients have nothing to say here."""
+        """One that talks faster than a person clicks is cut off."""
+        if self._patience.ends():
+            await self.close(code=TOO_MANY)
+        elif text_data is not None:
+            self.hear(text_data)
+
+    def hear(self, text: str) -> None:
+        """What the client says; most have nothing to say."""
+
+    async def _keep_place(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with contextlib.suppress(redis.RedisError):
+                await database_sync_to_async(self._place.renew)()
 
     async def deliver(self, text: str) -> None:
         """Send a frame; waits while the client is slow to take it. Raises Slow if that takes too long."""

@@ -37,11 +37,11 @@ def log_in(
 ) -> LogIn:
     """Raises Refused, WrongKind, UnknownWorkspace or login_throttle.Throttled."""
     address = login_throttle.address_of(request)
-    login_throttle.check(username=username, address=address)
+    login_throttle.reserve(username=username, address=address)
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
-        login_throttle.record_failure(username=username, address=address)
         raise Refused(_("Wrong user name or password."))
+    login_throttle.give_back(username=username, address=address)
     result = enter(user, client=client, workspace_id=workspace_id)
     audit.record("login", user=user, workspace=result.workspace, client=client.value)
     return result

@@ -23,12 +23,10 @@ class LogInForm(AuthenticationForm):
         if self.request is None or not (username and self.cleaned_data.get("password")):
             return super().clean()  # nothing was guessed; the fields say what is missing
         address = login_throttle.address_of(self.request)
-        login_throttle.check(username=username, address=address)
-        try:
-            return super().clean()
-        except ValidationError:
-            login_throttle.record_failure(username=username, address=address)
-            raise
+        login_throttle.reserve(username=username, address=address)
+        cleaned = super().clean()
+        login_throttle.give_back(username=username, address=address)
+        return cleaned
 
 
 class AdminLogInForm(LogInForm):

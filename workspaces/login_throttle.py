@@ -34,24 +34,30 @@ def address_of(request: HttpRequest) -> str:
     return str(parsed.ipv4_mapped or f"{parsed.exploded[:19]}::/64")
 
 
-def check(*, username: str, address: str) -> None:
-    """Raises Throttled; also when Valkey does not answer: without the count nobody can be told from a guesser."""
-    try:
-        counts = client().mget(_key("username", username), _key("address", address))
-    except redis.RedisError as error:
-        raise Throttled from error
-    if any(int(count or 0) >= limit for count, limit in zip(counts, (PER_USERNAME, PER_ADDRESS), strict=True)):
+def reserve(*, username: str, address: str) -> None:
+    """Count a log-in as failed before it is tried, so that many at once are not more than the limit allows.
+
+    Raises Throttled; also when Valkey does not answer: without the count nobody can be told from a guesser.
+    """
+    counts = _change(username, address, 1)
+    if any(count > limit for count, limit in zip(counts, (PER_USERNAME, PER_ADDRESS), strict=True)):
+        # Who is refused has guessed nothing, and must not lock out others of the same address.
+        _change(username, address, -1)
         raise Throttled
 
 
-def record_failure(*, username: str, address: str) -> None:
-    """Raises Throttled when Valkey does not answer."""
+def give_back(*, username: str, address: str) -> None:
+    """The log-in succeeded. Raises Throttled when Valkey does not answer."""
+    _change(username, address, -1)
+
+
+def _change(username: str, address: str, by: int) -> list[int]:
     pipeline = client().pipeline()
     for key in (_key("username", username), _key("address", address)):
-        pipeline.incr(key)
+        pipeline.incrby(key, by)
         pipeline.expire(key, WINDOW_SECONDS, nx=True)
     try:
-        pipeline.execute()
+        return [int(count) for count in pipeline.execute()[::2]]
     except redis.RedisError as error:
         raise Throttled from error
 

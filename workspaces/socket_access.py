@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.utils.crypto import constant_time_compare
@@ -24,6 +23,7 @@ class Access:
     """The right to listen to a workspace. `token` or `session_key` is what it rests on; client as in AccessToken."""
 
     workspace: Workspace
+    user_id: int
     client: str = ""
     token: str = ""
     session_key: str = ""
@@ -40,7 +40,7 @@ def by_token(token: str, workspace_id: UUID | None = None) -> Access | None:
     row = tokens.check(token)
     if row is None or workspace_id not in (None, row.workspace.workspace_id):
         return None
-    return Access(row.workspace, client=row.client, token=token)
+    return Access(row.workspace, row.user_id, client=row.client, token=token)
 
 
 def by_session(session_key: str, workspace_id: UUID) -> Access | None:
@@ -50,7 +50,7 @@ def by_session(session_key: str, workspace_id: UUID) -> Access | None:
     if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
         return None
     workspace = Workspace.objects.for_user(user).filter(workspace_id=workspace_id).first()
-    return Access(workspace, session_key=session_key) if workspace is not None else None
+    return Access(workspace, user.pk, session_key=session_key) if workspace is not None else None
 
 
 def token_in(scope: dict[str, Any]) -> str:
@@ -60,16 +60,3 @@ def token_in(scope: dict[str, Any]) -> str:
             return str(value.decode("latin1"))
     found = parse_qs(scope.get("query_string", b"").decode("latin1")).get(HEADER)
     return found[0] if found else ""
-
-
-class BrowserOriginValidator(OriginValidator):
-    """Refuses pages of other sites, which a browser names in `Origin`. Scripts and Pilot send none, and no page can
-    make a browser leave it out."""
-
-    def valid_origin(self, parsed_origin: Any) -> bool:
-        return parsed_origin is None or bool(super().valid_origin(parsed_origin))
-
-
-def own_pages_only(application: Any) -> Any:
-    """Only pages of ALLOWED_HOSTS may open these sockets with a browser's session."""
-    return BrowserOriginValidator(application, settings.ALLOWED_HOSTS)

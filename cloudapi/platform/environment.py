@@ -50,7 +50,7 @@ class Wishes:
     @property
     def connect_address(self) -> str:
         """Where this machine itself reaches the servers."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind_address, self.bind_address)  # noqa: S104  compared
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind_address, self.bind_address)  # noqa: S104 # nosec B104  compared
 
     @property
     def http_url(self) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import xmlrpc.client
+import xmlrpc.client  # nosec B411  # to our own supervisord, over a private socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Supervisor:
         self._private = ""
         socket = data_dir / "supervisor.sock"
         if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
-            self._private = tempfile.mkdtemp(prefix="cloudapi-", dir="/tmp")
+            self._private = tempfile.mkdtemp(prefix="cloudapi-", dir="/tmp")  # nosec B108
             socket = Path(self._private) / "supervisor.sock"
         self._config = data_dir / "supervisord.conf"
         self._config.write_text(render(groups, data_dir, self.logs, socket))

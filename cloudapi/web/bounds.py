@@ -19,7 +19,7 @@ IDLE_SECONDS = 60
 ANSWER_SECONDS = 60
 #: For the handshake of a WebSocket.
 HANDSHAKE_SECONDS = 5
-#: Bytes in a message from a WebSocket's client, who has nothing to say there (1009).
+#: Bytes in a message from a WebSocket's client, who has little to say there; beyond it the connection is dropped.
 SOCKET_MESSAGE = 4096
 
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
