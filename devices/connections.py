@@ -52,6 +52,11 @@ def lost_since(sns: Sequence[str]) -> dict[str, int]:
     return {sn: int(at) for sn, at in zip(sns, found, strict=True) if at is not None}
 
 
+def is_connected(sn: str) -> bool:
+    """Whether the broker has told that the gateway connected, and nothing else since."""
+    return bool(client().hexists(CONNECTED_KEY, sn)) and not client().hexists(LOST_KEY, sn)
+
+
 @transaction.atomic
 def _note_loss(sn: str, at: int) -> None:
     device = Device.objects.unscoped().filter(sn=sn, online=True).first()

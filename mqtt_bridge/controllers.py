@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from devices import ownership
+from devices import connections, ownership
 from devices.models import Device
 from mqtt_bridge import broker_access
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential, new_seed
@@ -125,7 +125,8 @@ def bind(*, sn: str, workspace: Workspace, user: User, login_id: UUID) -> None:
     account = MqttCredential.objects.unscoped().filter(gateway_sn=gateway.sn).select_related("workspace").first()
     if account is not None and account.workspace.organization_id != workspace.organization_id:
         raise foreign(sn)
-    if not device.online:
+    # Before it is bound it may send no telemetry, so a controller that waits for its pilot is silent.
+    if not device.online and not connections.is_connected(gateway.sn):
         raise Refused(str(_NOT_ONLINE), NOT_YET)
     if gateway.kind == "dock":
         raise Refused(_("A dock joins with a device binding code."))

@@ -16,7 +16,8 @@ from devices import following
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
 from devices.ticker import Ticker
-from mqtt_bridge import notices, task_queue, topics
+from mqtt_bridge import broker_access, notices, task_queue, topics
+from mqtt_bridge.broker_access.keeper import Keeper
 from mqtt_bridge.intake import Intake
 from mqtt_bridge.notice_desk import NoticeDesk
 from mqtt_bridge.session import CredentialsRefused, Session
@@ -28,11 +29,15 @@ ALIVE_SECONDS = 10
 
 
 class Worker:
-    """Threads: one per MQTT session, one that ticks, one that keeps the directory. `run` blocks until `stop`."""
+    """Threads: one per MQTT session, one that ticks, one that keeps the directory, one that keeps gateways' rights.
+
+    `run` blocks until `stop`.
+    """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self._directory = Directory()
+        self.keeper = Keeper(self.stop)
         self._buffer = LiveBuffer(fragmented=self._directory.docks)
         self._ticker = Ticker(self._buffer, self._directory, self._is_listening)
         self._notices = NoticeDesk()
@@ -54,6 +59,8 @@ class Worker:
             threading.Thread(target=self._tick, name="tick", daemon=True),
             threading.Thread(target=following.follow, args=(self._directory, self.stop), name="directory", daemon=True),
         ]
+        if broker_access.adapter() is not None:
+            threads.append(threading.Thread(target=self.keeper.run, name="rights", daemon=True))
         for thread in threads:
             thread.start()
         for session in self._sessions:
@@ -93,6 +100,7 @@ class Worker:
             if now != reconnects:
                 reconnects = now
                 self._ticker.fresh_grace()
+                self.keeper.doubt_everything()
             self._sign_of_life()
             with contextlib.suppress(redis.RedisError, KombuError):
                 task_queue.bring_back()

@@ -21,6 +21,7 @@ from tests.servers import (  # noqa: E402, F401
     make_platform,
     mosquitto,
     platform,
+    platform_on_amqtt,
     postgres,
     shaken_platform,
     static_root,

@@ -5,6 +5,7 @@ postgres        a PostgreSQL server; `postgres.create_database()` returns a DATA
 mosquitto       where Mosquitto is installed
 platform        a running cloudapi, shared by the whole session: make your own organizations in it
 shaken_platform another one, shared by the tests that kill its parts and start them again
+platform_on_amqtt one with the broker of the package instead of Mosquitto
 make_platform   starts another one, for a test that kills it or needs other settings: make_platform(NAME="value")
 """
 
@@ -194,3 +195,21 @@ def shaken_platform(make_platform: Callable[..., Platform]) -> Platform:
 @pytest.fixture(scope="session")
 def platform(make_platform: Callable[..., Platform]) -> Platform:
     return make_platform()
+
+
+@pytest.fixture(scope="session")
+def platform_on_amqtt(
+    postgres: PostgreSQL, mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """The same with the broker that the package brings along."""
+    directory = tmp_path_factory.mktemp("amqtt")
+    made = Platform(
+        directory, mosquitto, DATABASE_URL=postgres.create_database(), STATIC_ROOT=str(static_root), MQTT_BROKER="amqtt"
+    )
+    part = processes.amqtt(HOST, made.mqtt_port)
+    made.children["broker"] = Child(part.argv, directory / "logs" / "broker.log", env=made.env)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -5,7 +5,10 @@ Our tables are the truth; this package brings a broker in line with them. What `
 - "dynsec": Mosquitto's dynamic security. `dynsec_file` writes all accounts into the file that the broker starts with,
   `dynsec` changes them in the running broker.
 - "emqx": EMQX asks over HTTP at each login and about each topic (`emqx_http`); `emqx` ends sessions by its REST API.
-- "amqtt": the broker of `manage.py amqtt_broker` reads our tables at each login (`amqtt_plugin`), nothing is pushed.
+- "amqtt": the broker of `manage.py amqtt_broker` reads our tables (`amqtt_plugin`), nothing is pushed.
+
+`roles` holds the rule, `access` applies it to our tables, and the worker's `keeper` brings a change of a gateway's
+rights to the broker.
 """
 
 from collections.abc import Collection
@@ -14,13 +17,16 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from cloudapi.valkey import after_commit, client
 from mqtt_bridge.broker_access import dynsec, emqx
+from mqtt_bridge.broker_access.access import Account, accesses, all_accesses
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
-from mqtt_bridge.broker_access.roles import Account, accounts
 
-__all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "put", "reconcile", "remove"]
+__all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "adapter", "put", "reconcile", "remove"]
 
 _ADAPTERS: dict[str, ModuleType | None] = {"dynsec": dynsec, "emqx": emqx, "amqtt": None}
+#: Accounts that were put are announced here, for who keeps their rights.
+PUT_CHANNEL = "cloudapi:accounts"
 
 
 class Changes(NamedTuple):
@@ -37,26 +43,40 @@ def put(credentials: Collection[Account]) -> None:
     Returns when the broker has confirmed. Raises BrokerUnreachable when nothing answers (accounts are rendered again
     when the broker starts), BrokerAccessError when the broker refuses.
     """
-    adapter = _adapter()
-    if credentials and adapter is not None:
-        adapter.put(credentials)
+    broker = adapter()
+    if credentials and broker is not None:
+        broker.put(accesses(credentials))
+        _announce([credential.username for credential in credentials])
 
 
 def remove(usernames: Collection[str]) -> None:
     """Delete these accounts and end their sessions. Raises as `put`; an unknown account is no error."""
-    adapter = _adapter()
-    if usernames and adapter is not None:
-        adapter.remove(usernames)
+    broker = adapter()
+    if usernames and broker is not None:
+        broker.remove(usernames)
 
 
 def reconcile() -> Changes:
     """Bring all accounts of gateways in the running broker in line with our tables. Raises as `put`."""
-    adapter = _adapter()
-    return Changes([], [], []) if adapter is None else Changes(*adapter.reconcile(accounts()))
+    broker = adapter()
+    if broker is None:
+        return Changes([], [], [])
+    changes = Changes(*broker.reconcile(all_accesses()))
+    _announce([*changes.created, *changes.changed])
+    return changes
 
 
-def _adapter() -> ModuleType | None:
-    """The module that speaks to the broker, None for a broker that reads our tables by itself."""
+def adapter() -> ModuleType | None:
+    """The module that speaks to the broker, None for a broker that reads our tables by itself.
+
+    Raises BrokerAccessError for an unknown kind.
+    """
     if settings.MQTT_BROKER not in _ADAPTERS:
         raise BrokerAccessError(f'MQTT_BROKER is "{settings.MQTT_BROKER}"; it can be "dynsec", "emqx" or "amqtt".')
     return _ADAPTERS[settings.MQTT_BROKER]
+
+
+def _announce(usernames: Collection[str]) -> None:
+    """The rights were computed here, perhaps in a transaction that others do not see yet, so they are checked again."""
+    if usernames:
+        after_commit(lambda: client().publish(PUT_CHANNEL, " ".join(usernames)))

@@ -2,6 +2,8 @@
 
 import hmac
 import logging
+import time
+from collections.abc import Collection
 
 from amqtt.contexts import Action
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
@@ -10,12 +12,14 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from mqtt_bridge import controllers
+from mqtt_bridge.broker_access.access import accesses, accesses_of
 from mqtt_bridge.broker_access.amqtt_sessions import client_id_of
-from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, required_client_id, roles_for
+from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, allows_early
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 
 logger = logging.getLogger(__name__)
-_ROLES = "cloudapi.roles"
+#: How long (s) the rights of an account are taken as they were read.
+FRESH_FOR = 1.0
 _RIGHTS: dict[Action, Right] = {
     Action.PUBLISH: "publish",
     Action.RECEIVE: "receive",
@@ -24,15 +28,18 @@ _RIGHTS: dict[Action, Right] = {
 
 
 class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no types
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        #: User name → its roles, and until when they are fresh.
+        self._roles: dict[str, tuple[list[Role], float]] = {}
+
     async def authenticate(self, *, session: Session) -> bool:
-        roles = await database_sync_to_async(roles_of_login)(
-            session.username or "", session.password or "", client_id_of(session)
-        )
+        username = session.username or ""
+        roles = await database_sync_to_async(roles_of_login)(username, session.password or "", client_id_of(session))
         if not roles:
             logger.warning("Login refused: user name %.64r, from %s", session.username, session.remote_address)
             return False
-        # A persistent session keeps them while its client is away, for the messages that wait for it.
-        session.attributes[_ROLES] = roles
+        self._keep(username, roles)
         return True
 
     async def topic_filtering(
@@ -40,7 +47,37 @@ class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # 
     ) -> bool:
         if session is None or topic is None or action is None:
             return False
-        return allows(session.attributes.get(_ROLES, ()), _RIGHTS[action], topic)
+        roles, right = await self._roles_of(session.username or ""), _RIGHTS[action]
+        return allows(roles, right, topic) or (right == "subscribe" and allows_early(roles, topic))
+
+    async def _roles_of(self, username: str) -> list[Role]:
+        roles, fresh_until = self._roles.get(username, ([], 0.0))
+        if time.monotonic() < fresh_until:
+            return roles
+        self._forget_stale()
+        return self._keep(username, await database_sync_to_async(roles_now)(username))
+
+    def _keep(self, username: str, roles: list[Role]) -> list[Role]:
+        self._roles[username] = roles, time.monotonic() + FRESH_FOR
+        return roles
+
+    def _forget_stale(self) -> None:
+        now = time.monotonic()
+        self._roles = {name: kept for name, kept in self._roles.items() if now < kept[1]}
+
+
+def roles_now(username: str) -> list[Role]:
+    """The roles of an account that has logged in; none once it has ended."""
+    if settings.MQTT_USERNAME and username == settings.MQTT_USERNAME:
+        return [SERVER]
+    return [access.role for access in accesses_of([username])]
+
+
+def ended(logins: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these logins (user name, password) that are not accepted any more."""
+    server = {(settings.MQTT_USERNAME, settings.MQTT_PASSWORD)}
+    now = {(access.username, access.password) for access in accesses_of([username for username, _password in logins])}
+    return set(logins) - now - server
 
 
 def roles_of_login(username: str, password: str, client_id: str) -> list[Role]:
@@ -54,7 +91,8 @@ def roles_of_login(username: str, password: str, client_id: str) -> list[Role]:
     credential = MqttCredential.objects.unscoped().filter(username=username).first()
     if credential is None or not _same(password, credential.password):
         return []
-    return roles_for(credential) if required_client_id(credential) in ("", client_id) else []
+    [access] = accesses([credential])
+    return [access.role] if access.client_id in ("", client_id) else []
 
 
 def _same(given: str, right: str) -> bool:

@@ -1,7 +1,7 @@
 """amqtt as this platform runs it. It speaks MQTT 3.1.1 only, keeps its sessions in memory, and is for trying out.
 
-amqtt 0.12 loses messages in three ways that matter even then, looks sessions up before it checks the password, and
-asks no plugin about wills; what is overridden here mends that.
+amqtt 0.12 loses messages in three ways that matter even then, looks sessions up before it checks the password, asks no
+plugin about wills, and lets sessions outlive their account; what is overridden here mends that.
 """
 
 import asyncio
@@ -14,10 +14,17 @@ from amqtt.contexts import Action
 from amqtt.errors import AMQTTError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
 
+from mqtt_bridge.broker_access.amqtt_plugin import ended
 from mqtt_bridge.broker_access.amqtt_sessions import BoundedReader, PacketTooLarge, make_own, take_up
 
+logger = logging.getLogger(__name__)
+
 _ACCOUNTS = "mqtt_bridge.broker_access.amqtt_plugin.AccountsPlugin"
+#: How soon (s) the session of an account that has ended does.
+_END_SECONDS = 1.0
 
 
 class _Subscriptions(dict[str, Any]):
@@ -96,6 +103,24 @@ class PlatformBroker(Broker):
             )
         await super()._handle_disconnect(client_session, handler, disconnect_waiter)
 
+    async def end_sessions(self) -> None:
+        """End the connections of accounts that have ended or got another password, again and again."""
+        while True:
+            await asyncio.sleep(_END_SECONDS)
+            logins = [(session, (session.username or "", session.password or "")) for session in self._connected()]
+            try:
+                out = await database_sync_to_async(ended)({login for _session, login in logins})
+            except DatabaseError as error:
+                logger.warning("Accounts could not be checked: %s", error)
+                continue
+            for session, login in logins:
+                if login in out and (handler := self.connection_of(session)) is not None:
+                    logger.warning("The account %.64r has ended, so its session does", session.username)
+                    await handler.handle_connection_closed()
+
+    def _connected(self) -> list[Session]:
+        return [session for session, _handler in self._sessions.values() if self.connection_of(session) is not None]
+
     async def shutdown(self) -> None:
         self.is_closing = True
         await super().shutdown()
@@ -127,5 +152,7 @@ async def run(*, host: str, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     broker = PlatformBroker(host=host, port=port)
     await broker.start()
+    ending = asyncio.create_task(broker.end_sessions())
     await stop.wait()
+    ending.cancel()
     await broker.shutdown()

@@ -16,8 +16,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
+from mqtt_bridge.broker_access.access import Access, all_accesses
 from mqtt_bridge.broker_access.errors import BrokerAccessError
-from mqtt_bridge.broker_access.roles import SERVER, Account, Right, Role, accounts, required_client_id, roles_for
+from mqtt_bridge.broker_access.roles import SERVER, Right, Role
 
 #: Mosquitto's own number. Passwords here are 130 random bits, so that slower hashing would only slow logins.
 _ITERATIONS = 101
@@ -28,21 +29,20 @@ _ACL_TYPES: tuple[tuple[str, Right], ...] = (
 )
 
 
-def render(credentials: Iterable[Account]) -> dict[str, Any]:
+def render(accesses: Iterable[Access]) -> dict[str, Any]:
     """The whole file: the server's account, those of the gateways, and their roles.
 
     Raises BrokerAccessError if the server has no account in the settings.
     """
     if not settings.MQTT_USERNAME or not settings.MQTT_PASSWORD:
         raise BrokerAccessError("MQTT_USERNAME and MQTT_PASSWORD are not set: the server needs its own broker account.")
-    gateways = list(credentials)
+    gateways = list(accesses)
     server = {
         "username": settings.MQTT_USERNAME,
         **_hashed(settings.MQTT_PASSWORD),
         "roles": [{"rolename": SERVER.name}],
     }
-    roles = {role.name: role for credential in gateways for role in roles_for(credential)}
-    roles[SERVER.name] = SERVER
+    roles = [SERVER, *(access.role for access in gateways)]
     return {
         # Nothing is allowed that no role allows. Receiving matters too: whoever takes over somebody else's client id
         # inherits the subscriptions of that session.
@@ -52,15 +52,15 @@ def render(credentials: Iterable[Account]) -> dict[str, Any]:
             "subscribe": False,
             "unsubscribe": True,
         },
-        "clients": [server, *({**account(credential), **_hashed(credential.password)} for credential in gateways)],
-        "roles": [{"rolename": role.name, "acls": acls(role)} for role in roles.values()],
+        "clients": [server, *({**account(access), **_hashed(access.password)} for access in gateways)],
+        "roles": [{"rolename": role.name, "acls": acls(role)} for role in roles],
     }
 
 
 def write(path: Path) -> int:
     """Render every account into `path` (mode 0600), at once or not at all; returns how many gateways it holds."""
-    credentials = accounts()
-    content = json.dumps(render(credentials), indent=1)
+    accesses = all_accesses()
+    content = json.dumps(render(accesses), indent=1)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
         try:
             temporary.write(content)
@@ -70,30 +70,29 @@ def write(path: Path) -> int:
         except BaseException:
             Path(temporary.name).unlink(missing_ok=True)
             raise
-    return len(credentials)
+    return len(accesses)
 
 
-def account(credential: Account) -> dict[str, Any]:
+def account(access: Access) -> dict[str, Any]:
     """A gateway's account without its password, as the file and `createClient` have it."""
-    client_id = required_client_id(credential)
     return {
-        "username": credential.username,
-        **({"clientid": client_id} if client_id else {}),
-        "textDescription": fingerprint(credential),
-        "roles": [{"rolename": role.name} for role in roles_for(credential)],
+        "username": access.username,
+        **({"clientid": access.client_id} if access.client_id else {}),
+        "textDescription": fingerprint(access),
+        "roles": [{"rolename": access.role.name}],
     }
 
 
-def fingerprint(credential: Account) -> str:
+def fingerprint(access: Access) -> str:
     """Changes with the password and tells nothing about it: the broker does not tell which password it has."""
-    return salted_hmac("mqtt_bridge.fingerprint", credential.password, algorithm="sha256").hexdigest()[:16]
+    return salted_hmac("mqtt_bridge.fingerprint", access.password, algorithm="sha256").hexdigest()[:16]
 
 
 def acls(role: Role) -> list[dict[str, Any]]:
     return [
         {"acltype": acl_type, "topic": topic_filter, "priority": 0, "allow": True}
         for acl_type, right in _ACL_TYPES
-        for topic_filter in role.filters(right)
+        for topic_filter in (*role.filters(right), *(role.early if right == "subscribe" else ()))
     ]
 
 

@@ -74,6 +74,12 @@ class DynsecSession:
             batch = commands[start : start + _BATCH]
             yield from zip(batch, (answer.get("error", "") for answer in self._send(batch)), strict=True)
 
+    def read(self, commands: Sequence[Command]) -> Iterator[dict[str, Any] | None]:
+        """The data that each command is answered with, None for one that is refused."""
+        for start in range(0, len(commands), _BATCH):
+            for answer in self._send(commands[start : start + _BATCH]):
+                yield None if "error" in answer else answer.get("data", {})
+
     def ask(self, command: Command) -> dict[str, Any]:
         """The data that the command answers with."""
         answer = self._send([command])[0]

@@ -8,21 +8,31 @@ from functools import partial
 import redis
 
 from mqtt_bridge.broker_access import emqx_accounts, emqx_sessions
+from mqtt_bridge.broker_access.access import Access
 from mqtt_bridge.broker_access.emqx_api import EmqxApi, is_configured
 from mqtt_bridge.broker_access.errors import BrokerAccessError
-from mqtt_bridge.broker_access.roles import Account, Role, allows
-from mqtt_bridge.models import MqttCredential
+from mqtt_bridge.broker_access.roles import Role, allows
 
 log = logging.getLogger(__name__)
 
 
-def put(credentials: Collection[Account]) -> None:
+def put(accesses: Collection[Access]) -> None:
     """EMQX asks for these accounts anew, and their sessions with an old password end."""
-    usernames = [credential.username for credential in credentials]
+    usernames = [access.username for access in accesses]
     emqx_accounts.forget(usernames)
     with _needing_valkey():
-        emqx_sessions.give_back([row.gateway_sn for row in credentials if isinstance(row, MqttCredential)])
+        emqx_sessions.give_back([access.gateway_sn for access in accesses if access.gateway_sn])
     _end_sessions(usernames)
+
+
+def put_roles(accesses: Collection[Access]) -> None:
+    """These accounts have their present rights and no others; their sessions go on."""
+    renew({access.username: [access.role] for access in accesses})
+
+
+def current(_accesses: Collection[Access]) -> list[Access]:
+    """Nobody knows what EMQX was answered last."""
+    return []
 
 
 def remove(usernames: Collection[str]) -> None:
@@ -31,10 +41,10 @@ def remove(usernames: Collection[str]) -> None:
     _end_sessions(usernames)
 
 
-def reconcile(credentials: Collection[Account]) -> tuple[list[str], list[str], list[str]]:
+def reconcile(accesses: Collection[Access]) -> tuple[list[str], list[str], list[str]]:
     """End the sessions of accounts that are no more; nothing is created or changed."""
     with _needing_valkey():
-        ended = emqx_sessions.ended([credential.username for credential in credentials])
+        ended = emqx_sessions.ended([access.username for access in accesses])
         _end_sessions(ended)
         emqx_sessions.gone(ended)
     return [], [], ended

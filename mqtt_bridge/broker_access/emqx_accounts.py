@@ -14,8 +14,8 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from cloudapi.valkey import client
-from mqtt_bridge.broker_access.roles import Account, Role, required_client_id, roles_for
-from mqtt_bridge.models import MqttCredential, UnpinnedCredential
+from mqtt_bridge.broker_access.access import accesses_of
+from mqtt_bridge.broker_access.roles import Role
 
 log = logging.getLogger(__name__)
 
@@ -88,16 +88,14 @@ def is_password(given: str, facts: Facts) -> bool:
 
 
 def _read(username: str) -> Facts | None:
-    account: Account | None = MqttCredential.objects.unscoped().filter(username=username).first()
-    account = account or UnpinnedCredential.objects.unscoped().filter(username=username).first()
-    if account is None:
-        return None
-    return Facts(
-        digest=digest(account.password),
-        gateway_sn=account.gateway_sn if isinstance(account, MqttCredential) else "",
-        client_id=required_client_id(account),
-        roles=roles_for(account),
-    )
+    for access in accesses_of([username]):
+        return Facts(
+            digest=digest(access.password),
+            gateway_sn=access.gateway_sn,
+            client_id=access.client_id,
+            roles=[access.role],
+        )
+    return None
 
 
 def _keep(username: str, record: _Record, seconds: int) -> None:

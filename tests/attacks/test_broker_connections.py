@@ -9,7 +9,6 @@ import pytest
 from tests.attacks.brokers import Site
 from tests.attacks.mqtt_probe import Account, Probe, marker, open_sockets
 from tests.attacks.table import Attack
-from tests.attacks.test_broker_topics import BY_TOPOLOGY
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.live
@@ -69,7 +68,7 @@ def test_will_on_a_foreign_topic(site: Site, server: Probe, place: str, retain: 
     attack.stopped("the broker does not publish it")
 
 
-@pytest.mark.parametrize("place", ["downlink", pytest.param("osd", marks=BY_TOPOLOGY), "status"])
+@pytest.mark.parametrize("place", ["downlink", "osd", "status"])
 def test_retained_message_on_a_foreign_topic(site: Site, server: Probe, place: str, attack: Attack) -> None:
     """What is planted would wait for the victim's next connection."""
     topics = {"downlink": downlink(site.victim), "status": own_topic(site.victim)}

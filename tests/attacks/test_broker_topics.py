@@ -5,7 +5,7 @@ drops in silence, so each attack is followed by a message that is allowed, on th
 arrived, the attack would have, too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,10 +20,6 @@ pytestmark = pytest.mark.live
 UPLINKS = ("osd", "state", "events", "requests", "services_reply", "property/set_reply", "drc/up")
 DOWNLINKS = ("services", "requests_reply", "property/set", "drc/down", "events_reply", "state_reply")
 AIRCRAFT_UPLINKS = ("osd", "state", "events")
-
-
-#: Until the exact rights by topology are there.
-BY_TOPOLOGY = pytest.mark.xfail(strict=True, reason="gateways may still publish for any aircraft")
 
 
 class Publish(NamedTuple):
@@ -112,17 +108,11 @@ def named(text: str, site: Site) -> str:
     return text.format(**names)
 
 
-def _rows(rows: list[Any], pending: Callable[[Any], bool]) -> list[Any]:
-    return [pytest.param(row, id=row[0], marks=[BY_TOPOLOGY] if pending(row) else []) for row in rows]
+def _rows(rows: list[Any]) -> list[Any]:
+    return [pytest.param(row, id=row[0]) for row in rows]
 
 
-@pytest.mark.parametrize(
-    "row",
-    _rows(
-        PUBLISHED,
-        lambda row: row.topic.split("/")[-1] in AIRCRAFT_UPLINKS and row.topic[0] == "t" and ".." not in row.topic,
-    ),
-)
+@pytest.mark.parametrize("row", _rows(PUBLISHED))
 def test_publish(site: Site, row: Publish, listening: Probe, victim: Probe, attacker: Probe, attack: Attack) -> None:
     topic, said, own = named(row.topic, site), marker(), marker()
     stayed = attacker.publish(topic, said)
@@ -136,7 +126,6 @@ def test_publish(site: Site, row: Publish, listening: Probe, victim: Probe, atta
     attack.stopped("dropped by the broker" if stayed else "the broker ended the connection")
 
 
-@BY_TOPOLOGY
 @pytest.mark.parametrize("kind", [*AIRCRAFT_UPLINKS, "services_reply", "property/set_reply", "drc/up"])
 def test_publish_before_binding(site: Site, kind: str, listening: Probe, victim: Probe, attack: Attack) -> None:
     """Until it is bound a gateway may ask and say its topology, nothing else."""
@@ -152,7 +141,7 @@ def test_publish_before_binding(site: Site, kind: str, listening: Probe, victim:
     attack.stopped("dropped by the broker")
 
 
-@pytest.mark.parametrize("row", _rows(HEARD, lambda row: "va" in row.topic and not row.topic.endswith("osd")))
+@pytest.mark.parametrize("row", _rows(HEARD))
 def test_subscribe(site: Site, row: Subscribe, listening: Probe, attacker: Probe, attack: Attack) -> None:
     own = f"thing/product/{site.attacker.sn}/services"
     assert attacker.subscribe(own) == [True]

@@ -11,6 +11,7 @@ from django.test import override_settings
 from cloudapi.platform import ports, probes, servers
 from mqtt_bridge import notices
 from mqtt_bridge.broker_access import dynsec, dynsec_file
+from mqtt_bridge.broker_access.access import accesses
 from mqtt_bridge.notices import Connected, Disconnected
 from mqtt_bridge.session import Session
 from tests import environment
@@ -81,7 +82,7 @@ def test_how_connections_begin_and_end(broker_port: int) -> None:
                 case "killed":  # its account was removed and made anew: an administrator ends the session
                     await asyncio.to_thread(dynsec.remove, ["DOCK-A"])
                     [credential] = await asyncio.to_thread(list, MqttCredential.objects.unscoped())
-                    await asyncio.to_thread(dynsec.put, [credential])
+                    await asyncio.to_thread(dynsec.put, accesses([credential]))
             await expect(gone)
         # A second connection with its client id takes over: nothing is said of the first one's end.
         await connect()

@@ -3,19 +3,17 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 from pytest_django import Settings
 
 from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
 from mqtt_bridge import broker_access, credentials
 from mqtt_bridge.broker_access import dynsec_file
 from mqtt_bridge.models import MqttCredential
+from tests.live.plain_client import Connect
 from tests.platform import CommandFailed, Platform
 from tests.processes import Child, wait_until
 from workspaces import services
@@ -26,87 +24,26 @@ SERVER, SERVER_PASSWORD = "server", "server-of-the-tests"
 OWN, OTHER = "DOCK-1", "DOCK-2"
 
 
-class Device:
-    """A plain MQTT client that notes what happens to it."""
-
-    def __init__(self, port: int, username: str | None, password: str = "", **options: Any) -> None:
-        self.connections: list[str] = []
-        self.session_present = False
-        self.granted: list[bool] = []
-        self.messages: list[tuple[str, bytes, bool]] = []
-        self.is_connected = False
-        options = {"client_id": username or "nobody", "protocol": mqtt.MQTTv311, **options}
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False, **options)
-        if username is not None:
-            self.client.username_pw_set(username, password)
-        self.client.on_connect = self._on_connect
-        self.client.on_disconnect = self._on_disconnect
-        self.client.on_subscribe = lambda _client, _data, _mid, reasons, _properties: self.granted.extend(
-            not reason.is_failure for reason in reasons
-        )
-        self.client.on_message = lambda _client, _data, message: self.messages.append(
-            (message.topic, bytes(message.payload), message.retain)
-        )
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-        wait_until(lambda: bool(self.connections), "the broker answers the connection")
-
-    def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
-        self.session_present = flags.session_present
-        self.is_connected = not reason.is_failure
-        self.connections.append(str(reason))
-
-    def _on_disconnect(self, *_arguments: Any) -> None:
-        self.is_connected = False
-
-    def subscribe(self, *filters: str) -> list[bool]:
-        """Which of these the broker grants."""
-        before = len(self.granted)
-        self.client.subscribe([(topic_filter, 1) for topic_filter in filters])
-        wait_until(lambda: len(self.granted) == before + len(filters), "the broker answers the subscription")
-        return self.granted[before:]
-
-    def publish(self, *topics: str) -> None:
-        """Publishes one message to each, and waits until the broker has them."""
-        for topic in topics:
-            self.client.publish(topic, topic.encode(), qos=1).wait_for_publish(10)
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-Connect = Callable[..., Device]
-
-
-@pytest.fixture
-def connect() -> Iterator[Connect]:
-    """`connect(port, username, password)`; all connections end with the test."""
-    made: list[Device] = []
-
-    def make(*arguments: Any, **options: Any) -> Device:
-        made.append(Device(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for device in made:
-        device.close()
-
-
 def try_topic_rules(port: int, password: str, connect: Connect) -> None:
-    """The same rules in every broker: a dock has its own topics, and those of aircraft; the server hears all."""
+    """A dock that nobody owns may say that it is there and ask to be bound, in every broker; the server hears all. The
+    whole rule is tried in test_gateway_rights."""
     server = connect(port, SERVER, SERVER_PASSWORD)
     assert all(server.subscribe("thing/product/+/+", "sys/product/+/status"))
     dock = connect(port, OWN, password)
     assert dock.subscribe(
-        f"thing/product/{OWN}/#", f"sys/product/{OWN}/status_reply", "thing/product/+/state_reply",
-        f"thing/product/{OTHER}/services", "thing/product/+/services", "#", "$SYS/#",
-    ) == [True, True, True, False, False, False, False]  # fmt: skip
-    allowed = [f"sys/product/{OWN}/status", f"thing/product/{OWN}/requests", "thing/product/AIRCRAFT/osd"]
-    dock.publish(f"thing/product/{OTHER}/requests", f"sys/product/{OTHER}/status", "elsewhere", *allowed)
+        f"thing/product/{OWN}/#", f"sys/product/{OWN}/status_reply", f"thing/product/{OTHER}/services",
+        "thing/product/+/services", "#", "$SYS/#",
+    ) == [True, True, False, False, False, False]  # fmt: skip
+    allowed = [f"sys/product/{OWN}/status", f"thing/product/{OWN}/requests"]
+    dock.publish(
+        f"thing/product/{OTHER}/requests", f"sys/product/{OTHER}/status", "elsewhere", f"thing/product/{OWN}/osd",
+        "thing/product/AIRCRAFT/osd", *allowed,
+    )  # fmt: skip
     wait_until(lambda: len(server.messages) == len(allowed), "the server hears the dock")
     assert [topic for topic, _payload, _retain in server.messages] == allowed
-    server.publish(f"thing/product/{OTHER}/services", f"thing/product/{OWN}/requests_reply")
+    server.publish(
+        f"thing/product/{OTHER}/services", f"thing/product/{OWN}/services", f"thing/product/{OWN}/requests_reply"
+    )
     wait_until(lambda: bool(dock.messages), "the dock hears the server")
     assert {topic for topic, _payload, _retain in dock.messages} == {f"thing/product/{OWN}/requests_reply"}
 

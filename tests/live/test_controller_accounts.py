@@ -7,19 +7,17 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloudapi.platform import BASE_DIR, processes, servers
+from cloudapi.platform import BASE_DIR, processes
 from tests.live.dji_http import Answer, ask, log_in, log_in_as, new_users
 from tests.live.tenants import Tenant, new_sn, shell
 from tests.platform import HOST, Platform
-from tests.processes import Child, wait_until
-from tests.servers import PostgreSQL
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.live
 #: From the first connection to the answer to a topology, for an account that names no controller.
@@ -262,33 +260,16 @@ print(json.dumps([row.detail["reason"] for row in refused]))
 
 
 # --- amqtt ------------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def on_amqtt(
-    postgres: PostgreSQL, mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    directory = tmp_path_factory.mktemp("amqtt")
-    made = Platform(
-        directory, mosquitto, DATABASE_URL=postgres.create_database(), STATIC_ROOT=str(static_root), MQTT_BROKER="amqtt"
-    )
-    part = processes.amqtt(HOST, made.mqtt_port)
-    made.children["broker"] = Child(part.argv, directory / "logs" / "broker.log", env=made.env)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-def test_an_unnamed_account_works_at_once_on_amqtt(on_amqtt: Platform, connect: Connect) -> None:
-    tenant, sn = Tenant(on_amqtt, "Acme", users=True), new_sn("RC")
+def test_an_unnamed_account_works_at_once_on_amqtt(platform_on_amqtt: Platform, connect: Connect) -> None:
+    tenant, sn = Tenant(platform_on_amqtt, "Acme", users=True), new_sn("RC")
     token = log_in(tenant, "pilot")["access_token"]
     account = unnamed(tenant, token)
     controller = connect(account, sn)
     assert controller.wait_up() < WORKS_WITHIN
     assert controller.events == ["Success"]
-    assert ask(on_amqtt, "POST", f"/devices/{sn}/binding", {}, token=token).data == ""
+    assert ask(platform_on_amqtt, "POST", f"/devices/{sn}/binding", {}, token=token).data == ""
     assert connect(account, "OTHER").events[0] == "Not authorized"
-    stranger = Tenant(on_amqtt, "Other", users=True)
+    stranger = Tenant(platform_on_amqtt, "Other", users=True)
     assert connect(unnamed(stranger, log_in(stranger, "pilot")["access_token"]), sn).events[0] == "Not authorized"
     again = name_controller(tenant, token, sn).data
     controller.close()

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from mqtt_bridge import account_endings, controllers
+from mqtt_bridge.broker_access.access import accesses
 from mqtt_bridge.broker_access.amqtt_plugin import roles_of_login
 from mqtt_bridge.broker_access.dynsec_file import account
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
@@ -100,9 +101,9 @@ def test_it_works_with_the_controller_s_client_id_only(ours: Workspace) -> None:
     for client_id in ("", "OTHER", f"{RC}2", RC.lower()):
         assert roles_of_login(data["mqtt_username"], data["mqtt_password"], client_id) == []
     [row] = MqttCredential.objects.unscoped()
-    assert account(row)["clientid"] == RC
+    assert account(*accesses([row]))["clientid"] == RC
     issued = MqttCredential.objects.unscoped().get(gateway_sn=make_gateway(ours, "DOCK1"))
-    assert "clientid" not in account(issued)
+    assert "clientid" not in account(*accesses([issued]))
     assert roles_of_login("DOCK1", issued.password, "whatever")
 
 
@@ -295,7 +296,7 @@ def test_the_first_client_id_is_the_controller(ours: Workspace) -> None:
     given = token(ours, Role.PILOT)
     username, password = unnamed(given)
     assert unnamed(given) == (username, password)
-    assert account(UnpinnedCredential.objects.unscoped().get())["roles"]
+    assert account(*accesses(UnpinnedCredential.objects.unscoped()))["roles"]
     assert roles_of_login(username, "wrong", RC) == []
     assert not MqttCredential.objects.unscoped().exists()
     assert roles_of_login(username, password, RC)

@@ -35,10 +35,9 @@ MAY_SAY_UNSCOPED = {
     "devices/presence.py",  # silence is measured for all
     "devices/topology.py",  # a gateway names devices that may be anybody's
     "mqtt_bridge/account_endings.py",  # a log-in's accounts, and those of former pilots
+    "mqtt_bridge/broker_access/access.py",  # the broker has the accounts of all tenants
     "mqtt_bridge/broker_access/amqtt_plugin.py",
-    "mqtt_bridge/broker_access/emqx_accounts.py",  # whoever EMQX asks about
     "mqtt_bridge/broker_access/emqx_sessions.py",  # a client id that is a device's SN, whoever owns it
-    "mqtt_bridge/broker_access/roles.py",  # the broker has the accounts of all tenants
     "mqtt_bridge/connections.py",  # which gateway an account belongs to
     "mqtt_bridge/context.py",  # finds the tenant of a gateway
     "mqtt_bridge/controllers.py",  # a controller has one account on the platform

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cloudapi.checks import secrets
 from mqtt_bridge import counters, registry
-from mqtt_bridge.broker_access import BrokerAccessError, BrokerUnreachable, reconcile
+from mqtt_bridge.broker_access import BrokerAccessError, BrokerUnreachable
 from mqtt_bridge.session import CredentialsRefused
 from mqtt_bridge.worker import ALIVE_KEY, Worker
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_args: worker.stop.set())
         try:
             worker.wait_for_database()
-            self._bring_accounts_in_line()
+            self._bring_accounts_in_line(worker)
             worker.run()
         except CredentialsRefused as refusal:
             raise CommandError(
@@ -44,9 +44,9 @@ class Command(BaseCommand):
                 "Check MQTT_USERNAME and MQTT_PASSWORD."
             ) from refusal
 
-    def _bring_accounts_in_line(self) -> None:
+    def _bring_accounts_in_line(self, worker: Worker) -> None:
         try:
-            reconcile()
+            worker.keeper.reconcile()
         except BrokerUnreachable as error:
             # It reads all accounts when it starts, and the worker's sessions wait for it.
             self.stderr.write(f"{error} The worker waits for it.")

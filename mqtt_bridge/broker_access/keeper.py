@@ -1,0 +1,124 @@
+"""Keeps accounts and rights at the broker as our tables say, in a thread of the worker.
+
+Whoever changes topology or ownership announces the devices after the commit (`devices.live`). The keeper then asks the
+tables what the gateways concerned may do now, and tells the broker if that is something else than it told it last. One
+thread does all of it, so the newest state wins whatever the order of the announcements. Announcements can get lost:
+the tables are compared with its memory every 20 seconds, and the broker itself every five minutes.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+import redis
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from cloudapi.valkey import client, text
+from devices import live
+from mqtt_bridge import broker_access
+from mqtt_bridge.broker_access.access import Access, accesses_of, all_accesses, usernames_of
+from mqtt_bridge.broker_access.errors import BrokerAccessError
+from mqtt_bridge.broker_access.roles import Role
+
+log = logging.getLogger(__name__)
+
+COMPARE_SECONDS = 20.0
+RECONCILE_SECONDS = 300.0
+_RETRY_SECONDS = 2.0
+
+
+class Keeper:
+    """Works while the broker is one that has to be told; `run` returns at once for any other."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        #: User name → what the broker was told last.
+        self._told: dict[str, Access] = {}
+        self._compare_at = self._reconcile_at = 0.0
+
+    def doubt_everything(self) -> None:
+        """The broker was away, and may have come back with something older."""
+        self._reconcile_at = 0.0
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while broker_access.adapter() is not None and not self._stop.is_set():
+            try:
+                close_old_connections()
+                self._follow()
+            except (BrokerAccessError, DatabaseError, redis.RedisError) as error:
+                log.warning("Rights at the broker are not up to date: %s", error)
+            except Exception:
+                log.exception("Rights at the broker are not up to date")
+            # Announcements were missed, or taken and not carried out.
+            self._reconcile_at = 0.0
+            self._stop.wait(_RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        with client().pubsub(ignore_subscribe_messages=True) as announcements:  # type: ignore[no-untyped-call]
+            announcements.subscribe(live.CHANGED_CHANNEL, broker_access.PUT_CHANNEL)
+            while not self._stop.is_set():
+                heard: dict[str, set[str]] = {live.CHANGED_CHANNEL: set(), broker_access.PUT_CHANNEL: set()}
+                announced = announcements.get_message(timeout=0.5)
+                while announced is not None:
+                    heard[text(announced["channel"])].update(text(announced["data"]).split())
+                    announced = announcements.get_message(timeout=0)
+                self.step(heard[live.CHANGED_CHANNEL], heard[broker_access.PUT_CHANNEL])
+
+    def step(self, sns: set[str], doubtful: set[str]) -> None:
+        """Do what is due. `sns`: devices that changed; `doubtful`: accounts that somebody else has put.
+
+        Raises BrokerAccessError and what the database raises.
+        """
+        for username in doubtful:
+            self._told.pop(username, None)
+        if time.monotonic() >= self._reconcile_at:
+            self.reconcile()
+        elif time.monotonic() >= self._compare_at:
+            self._compare()
+        elif sns or doubtful:
+            before = {username for username, told in self._told.items() if not sns.isdisjoint(told.sub_devices)}
+            self._tell(accesses_of(usernames_of(sns) | before | doubtful))
+
+    def reconcile(self) -> None:
+        """Compare all accounts with those of the broker. Raises BrokerAccessError and what the database raises."""
+        broker = broker_access.adapter()
+        if broker is None:
+            return
+        wanted = all_accesses()
+        created, changed, removed = broker.reconcile(wanted)
+        if created or changed or removed:
+            log.info("Accounts at the broker: %d made, %d changed, %d ended", len(created), len(changed), len(removed))
+        # What had to be mended is looked at again by the next comparison.
+        mended = {*created, *changed}
+        self._told = {access.username: access for access in wanted if access.username not in mended}
+        self._reconcile_at = time.monotonic() + RECONCILE_SECONDS
+        self._compare_at = 0.0 if mended else time.monotonic() + COMPARE_SECONDS
+
+    def _compare(self) -> None:
+        """Compare the tables with what the broker was told."""
+        wanted = all_accesses()
+        ended = self._told.keys() - {access.username for access in wanted}
+        broker_access.remove(ended)
+        for username in ended:
+            del self._told[username]
+        self._tell(wanted)
+        self._compare_at = time.monotonic() + COMPARE_SECONDS
+
+    def _tell(self, wanted: Iterable[Access]) -> None:
+        """Tell the broker those rights that are not what it was told last, and ask it where nobody remembers."""
+        broker = broker_access.adapter()
+        changed = [access for access in wanted if self._role_told(access) != access.role]
+        if broker is None or not changed:
+            return
+        unheard_of = [access for access in changed if access.username not in self._told]
+        current = {access.username for access in broker.current(unheard_of)} if unheard_of else set()
+        if due := [access for access in changed if access.username not in current]:
+            broker.put_roles(due)
+        self._told |= {access.username: access for access in changed}
+
+    def _role_told(self, access: Access) -> Role | None:
+        told = self._told.get(access.username)
+        return told.role if told is not None else None
