@@ -23,6 +23,8 @@ _GONE = re.compile(
     rb"|been disconnected by administrative action|disconnected(?:, not authorised|: .*| due to [\w ]+)?)\.)\s*",
     re.DOTALL,
 )
+# Not lost, but its client id may read as if: "Client DOCK disconnected: x already connected, …".
+_TAKEN_OVER = re.compile(rb"(?:\d+: )?Client .* already connected, closing old connection\.\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def read(topic: str, payload: bytes) -> Connected | Disconnected | None:
 def _read_mosquitto(payload: bytes) -> Connected | Disconnected | None:
     if found := _CONNECTED.fullmatch(payload):
         return Connected(_text(found["client_id"]), _text(found["username"]))
+    if _TAKEN_OVER.fullmatch(payload):
+        return None
     if found := _GONE.fullmatch(payload):
         return Disconnected(_text(found["client_id"] or found["in_error"] or found["bad"]))
     return None
