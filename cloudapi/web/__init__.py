@@ -1,1 +1,1 @@
-"""The web server: Daphne, with bounds on what a client may send and how long it may take."""
+"""The web server: Daphne, with bounds on clients, and patience with those that are slow to read."""

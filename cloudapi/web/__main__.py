@@ -7,6 +7,7 @@ from daphne.cli import CommandLineInterface
 from django.core.exceptions import ImproperlyConfigured
 
 from cloudapi.web import bounds
+from cloudapi.web.patience import PatientServer
 
 OPTIONS = (
     # No access log: its lines would hold the query strings of WebSockets, and with them tokens.
@@ -18,11 +19,15 @@ OPTIONS = (
 )
 
 
+class Daphne(CommandLineInterface):
+    server_class = PatientServer
+
+
 def main(arguments: list[str]) -> None:
     # Daphne makes its factory by this name and offers no other way to replace it.
     daphne.server.HTTPFactory = bounds.Factory
     try:
-        CommandLineInterface().run([*OPTIONS, *arguments, "cloudapi.asgi:application"])
+        Daphne().run([*OPTIONS, *arguments, "cloudapi.asgi:application"])
     except ImproperlyConfigured as error:
         sys.exit(f"cloudapi.web: {error}")
 

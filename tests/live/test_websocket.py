@@ -261,7 +261,7 @@ def test_a_browser_gets_a_few_values_and_all_of_what_it_opens(
         browser.until(lambda: browser.value(dock.sn, "mode_code") == 1, "what a list shows arrives")
         assert browser.devices[dock.sn]["values"] == {"mode_code": 1, "drone_charge_state": {"capacity_percent": 9}}
 
-        for nonsense in ("", "null", "[]", '{"type":"open"}', '{"type":"open","sn":5}', "x" * 100_000, b"\xff"):
+        for nonsense in ("", "null", "[]", '{"type":"open"}', '{"type":"open","sn":5}', "x" * 1000, b"\xff"):
             browser.say(nonsense)
         browser.say({"type": "open", "sn": "NOT-HERE"})
         browser.say({"type": "open", "sn": dock.sn})

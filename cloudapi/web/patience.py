@@ -1,0 +1,61 @@
+"""Sending that waits while a WebSocket's client is slow.
+
+Daphne puts whatever is sent to a client that does not read into memory. ASGI means `send` to wait, and uvicorn's does;
+consumers that skip to the newest state (`devices.sockets`) rely on it.
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+from daphne.server import Server
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+#: So many bytes may wait in the kernel to be sent (Linux), before those in our memory are counted. What waits is old by
+#: the time it arrives.
+UNSENT_BYTES = 128 * 1024
+TCP_NOTSENT_LOWAT = 25
+
+
+@implementer(IPushProducer)
+class Gate:
+    """Open while the transport takes what is sent; Twisted closes it when more than 64 KB wait, and opens it again when
+    none is left."""
+
+    def __init__(self, transport: Any) -> None:
+        self.opened = asyncio.Event()
+        self.opened.set()
+        with contextlib.suppress(AttributeError, OSError):  # only TCP has it, and only on Linux
+            transport.getHandle().setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        transport.unregisterProducer()  # the HTTP request that became this WebSocket
+        transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.opened.clear()
+
+    def resumeProducing(self) -> None:
+        self.opened.set()
+
+    def stopProducing(self) -> None:
+        self.opened.set()
+
+
+class PatientServer(Server):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._gates: dict[Any, Gate] = {}
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """A message of the application for a client."""
+        await super().handle_reply(protocol, message)
+        if message["type"] == "websocket.accept" and protocol.state == protocol.STATE_OPEN:
+            self._gates[protocol] = Gate(protocol.transport)
+        elif message["type"] == "websocket.send" and (gate := self._gates.get(protocol)) is not None:
+            await gate.opened.wait()
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)
+        if (gate := self._gates.pop(protocol, None)) is not None:
+            gate.opened.set()
