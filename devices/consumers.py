@@ -7,7 +7,7 @@ from django.conf import settings
 from devices.asked import Asked
 from devices.feed import Feed
 from devices.sockets import LiveConsumer
-from workspaces.socket_access import Access, by_session, by_token, token_in
+from workspaces.socket_access import Claim, token_in
 
 
 class WorkspaceConsumer(LiveConsumer):
@@ -20,11 +20,12 @@ class WorkspaceConsumer(LiveConsumer):
 
     channel_layer_alias = "none: the feed listens for all sockets"
 
-    def find_access(self) -> Access | None:
+    def claim(self) -> Claim:
         workspace_id = self.scope["url_route"]["kwargs"]["workspace_id"]
         if token := token_in(self.scope):
-            return by_token(token, workspace_id)
-        return by_session(self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, ""), workspace_id)
+            return Claim(token=token, workspace_id=workspace_id)
+        session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+        return Claim(session_key=session_key, workspace_id=workspace_id)
 
     async def connect(self) -> None:
         self._asked = Asked()

@@ -10,7 +10,7 @@ from devices.dji_frames import View
 from devices.feed import Ended, Feed
 from devices.sockets import LiveConsumer
 from workspaces.models import ClientKind
-from workspaces.socket_access import Access, by_token, token_in
+from workspaces.socket_access import Claim, token_in
 
 
 class DjiConsumer(LiveConsumer):
@@ -19,9 +19,8 @@ class DjiConsumer(LiveConsumer):
     _view: View | None = None
     _fragments_group = ""
 
-    def find_access(self) -> Access | None:
-        token = token_in(self.scope)
-        return by_token(token) if token else None
+    def claim(self) -> Claim:
+        return Claim(token=token_in(self.scope))
 
     async def follow(self, feed: Feed) -> None:
         """Pilot shows what lists and maps show; web clients get all values, and the messages of docks as they came."""

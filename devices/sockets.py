@@ -13,11 +13,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from devices import feeds
+from devices import doorkeeper, feeds
 from devices.feed import Ended, Feed
 from devices.socket_limits import RENEW_SECONDS, Patience, Place
 from devices.stream import Stream
-from workspaces.socket_access import ACCESS_ENDED, Access
+from workspaces.socket_access import ACCESS_ENDED, Access, Claim
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self._patience = Patience()
 
-    def find_access(self) -> Access | None:
-        """Runs in a thread with a database connection."""
+    def claim(self) -> Claim:
+        """What the client shows."""
         raise NotImplementedError
 
     async def follow(self, feed: Feed) -> None:
@@ -67,7 +67,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         raise NotImplementedError
 
     async def connect(self) -> None:
-        access = await database_sync_to_async(self.find_access)()
+        access = await doorkeeper.find(self.claim())
         if access is None:
             await self.close()
             return
@@ -148,8 +148,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _watch_access(self) -> None:
         while True:
-            await asyncio.sleep(settings.TOKEN_CHECK_SECONDS)
+            await doorkeeper.next_round()
             with contextlib.suppress(DatabaseError):  # an outage of the database ends nobody's access
-                if not await database_sync_to_async(self.access.still_holds)():
+                if await doorkeeper.find(self.access.claim) is None:
                     await self.close(code=ACCESS_ENDED)
                     return

@@ -7,6 +7,7 @@ consumers that skip to the newest state (`devices.sockets`) rely on it.
 import asyncio
 import contextlib
 import socket
+from functools import lru_cache
 from typing import Any
 
 from daphne.server import Server
@@ -17,6 +18,8 @@ from zope.interface import implementer
 #: the time it arrives.
 UNSENT_BYTES = 128 * 1024
 TCP_NOTSENT_LOWAT = 25
+#: The texts of the workspaces that were sent last.
+KEPT = 16
 
 
 @implementer(IPushProducer)
@@ -46,14 +49,24 @@ class PatientServer(Server):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._gates: dict[Any, Gate] = {}
+        # Many sockets get the same text one after the other: it becomes bytes once. Also, autobahn's limit of what a
+        # client may send (`bounds.SOCKET_MESSAGE`) would hold for what it gets, were it not prepared.
+        self._prepare = lru_cache(maxsize=KEPT)(self._prepared)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """A message of the application for a client."""
+        gate = self._gates.get(protocol)
+        if gate is not None and message["type"] == "websocket.send" and message.get("text"):
+            if protocol.state == protocol.STATE_OPEN:
+                protocol.sendPreparedMessage(self._prepare(message["text"]))
+                await gate.opened.wait()
+            return
         await super().handle_reply(protocol, message)
         if message["type"] == "websocket.accept" and protocol.state == protocol.STATE_OPEN:
             self._gates[protocol] = Gate(protocol.transport)
-        elif message["type"] == "websocket.send" and (gate := self._gates.get(protocol)) is not None:
-            await gate.opened.wait()
+
+    def _prepared(self, text: str) -> Any:
+        return self.ws_factory.prepareMessage(text.encode(), False)
 
     def protocol_disconnected(self, protocol: Any) -> None:
         super().protocol_disconnected(protocol)
