@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from mqtt_bridge import broker_access
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
@@ -29,16 +30,26 @@ def revoke(*, login_id: UUID) -> list[str]:
 
 
 def end_former_pilots() -> None:
-    """End the accounts of users who are no longer active pilots of the workspace that they were made for."""
+    """End the accounts of users who are no longer active pilots of the workspace that they were made for, or who have
+    another password since."""
     pilots = Membership.objects.unscoped().filter(role__in=roles_with(Capability.FLY), user__is_active=True)
     still = pilots.filter(user=OuterRef("pilot"), workspace=OuterRef("workspace"))
-    ending = [
+    ending: list[MqttCredential | UnpinnedCredential] = [
         *MqttCredential.objects.unscoped().filter(~Exists(still), pilot__isnull=False),
         *UnpinnedCredential.objects.unscoped().filter(~Exists(still)),
+        *filter(_has_another_password, MqttCredential.objects.unscoped().filter(Exists(still)).select_related("pilot")),
+        *filter(
+            _has_another_password, UnpinnedCredential.objects.unscoped().filter(Exists(still)).select_related("pilot")
+        ),
     ]
     broker_access.remove([account.username for account in ending])
     for account in ending:
         account.delete()
+
+
+def _has_another_password(account: MqttCredential | UnpinnedCredential) -> bool:
+    then, pilot = account.password_fingerprint, account.pilot
+    return bool(then) and pilot is not None and not constant_time_compare(then, pilot.get_session_auth_hash())
 
 
 def prune() -> None:

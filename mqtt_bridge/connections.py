@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from cloudapi.valkey import client, text
 from devices import connections
-from mqtt_bridge import controllers
+from mqtt_bridge import broker_access, controllers
 from mqtt_bridge.models import MqttCredential
+from workspaces import audit
 
 #: Client id → SN of the gateway whose account connected with it.
 CLIENTS_KEY = "cloudapi:clients"
@@ -28,6 +29,24 @@ def told(notices: Sequence[Told]) -> None:
             controllers.pin(username=username, client_id=client_id)
             for gateway_sn in _gateways({username}).values():
                 _connected(client_id, gateway_sn, at)
+    _tie({(client_id, gateways[name]) for client_id, name, _at in notices if name is not None and name in gateways})
+
+
+def _tie(connected: set[tuple[str, str]]) -> None:
+    """Who came with another gateway's client id has ended that one's connection. It does so once: its session ends, and
+    its account accepts no client id but its SN from now on."""
+    odd = {client_id: gateway_sn for client_id, gateway_sn in connected if client_id != gateway_sn}
+    accounts = MqttCredential.objects.unscoped()
+    for victim in accounts.filter(gateway_sn__in=odd).values_list("gateway_sn", flat=True):
+        intruder = accounts.filter(gateway_sn=odd[victim], is_tied=False).select_related("workspace").first()
+        if intruder is None:
+            continue
+        intruder.is_tied = True
+        broker_access.put([intruder])
+        intruder.save(update_fields=["is_tied"])
+        audit.record(
+            "gateway.impersonated", target=victim, workspace=intruder.workspace, gateway_sn=intruder.gateway_sn
+        )
 
 
 def _gateways(usernames: set[str]) -> dict[str, str]:

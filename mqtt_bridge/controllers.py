@@ -68,7 +68,11 @@ def unnamed(*, workspace: Workspace, user: User, login_id: UUID) -> MqttCredenti
     credential, is_new = UnpinnedCredential.objects.unscoped().get_or_create(
         login_id=login_id,
         workspace=workspace,
-        defaults={"pilot": user, "username": f"{UNPINNED_PREFIX}{secrets.token_hex(8)}"},
+        defaults={
+            "pilot": user,
+            "username": f"{UNPINNED_PREFIX}{secrets.token_hex(8)}",
+            "password_fingerprint": user.get_session_auth_hash(),
+        },
     )
     if is_new:
         broker_access.put([credential])
@@ -134,7 +138,9 @@ def bind(*, sn: str, workspace: Workspace, user: User, login_id: UUID) -> None:
         raise Refused(_("Log in on this controller first."))
     if account.pilot_id == user.pk:
         # The page runs on this controller, perhaps after a new log-in over a link that was up: they end together.
-        MqttCredential.objects.unscoped().filter(pk=account.pk).update(login_id=login_id)
+        MqttCredential.objects.unscoped().filter(pk=account.pk).update(
+            login_id=login_id, password_fingerprint=user.get_session_auth_hash()
+        )
     behind = gateway.sub_devices.filter(workspace__isnull=True).values_list("sn", flat=True)
     try:
         ownership.claim(sns=list(dict.fromkeys([gateway.sn, sn, *behind])), workspace=workspace, user=user)

@@ -50,6 +50,10 @@ class MqttCredential(models.Model):
     )  # fmt: skip
     #: The pilot's log-in (`AccessToken.login_id`) that the account ends with.
     login_id = models.UUIDField(null=True, blank=True, editable=False)
+    #: It may connect with its SN as client id only, since it has tried another gateway's.
+    is_tied = models.BooleanField(default=False, editable=False)
+    #: Of the pilot's password when the account was made: a changed password ends it, as it ends the log-in's tokens.
+    password_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False,
         verbose_name=_("created by"),
@@ -87,6 +91,7 @@ class UnpinnedCredential(models.Model):
     pilot = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     #: One for each log-in: a pilot may be logged in on several controllers.
     login_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    password_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScopedManager.from_queryset(UnpinnedCredentialQuerySet)()

@@ -65,6 +65,7 @@ def take_over(
         pilot=user,
         created_by=user,
         login_id=login_id,
+        password_fingerprint=user.get_session_auth_hash(),
     )
     return credential, account.username if account is not None else None
 

@@ -123,8 +123,8 @@ def _sub_devices(gateway_sns: Collection[str]) -> dict[str, list[tuple[str, int]
 
 def _required_client_id(credential: MqttCredential) -> str:
     """A pilot's account must not displace another gateway's session by taking its client id. Accounts that
-    administrators issue are for devices of which some may choose another one (T10)."""
-    return credential.gateway_sn if credential.pilot_id is not None else ""
+    administrators issue are for devices of which some may choose another one (T10), but not another gateway's."""
+    return credential.gateway_sn if credential.pilot_id is not None or credential.is_tied else ""
 
 
 def _chunks(values: Collection[_T]) -> Iterable[list[_T]]:

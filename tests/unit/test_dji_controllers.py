@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from mqtt_bridge import account_endings, controllers
@@ -270,8 +271,9 @@ def test_an_exit_after_a_new_log_in_over_a_live_link(ours: Workspace) -> None:
     "leave",
     [lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
      lambda user: Membership.objects.filter(user=user).delete(),
-     lambda user: Membership.objects.filter(user=user).update(role=Role.VIEWER)],
-    ids=["deactivated", "removed", "other role"],
+     lambda user: Membership.objects.filter(user=user).update(role=Role.VIEWER),
+     lambda user: User.objects.filter(pk=user.pk).update(password=make_password("another-long-one"))],
+    ids=["deactivated", "removed", "other role", "another password"],
 )  # fmt: skip
 def test_former_pilots_accounts_end(ours: Workspace, leave: Callable[[User], object]) -> None:
     user = member(ours, Role.PILOT)
