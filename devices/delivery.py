@@ -3,7 +3,7 @@
 Per tick, not per message: one HSET per changed device, one ZADD with all signs of life, one PUBLISH per workspace.
 """
 
-import sys
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,59 +11,58 @@ import msgspec
 
 from cloudapi.valkey import client
 from devices import heard, live, summary
-from devices.buffer import MAX_KEYS, Changes
-from devices.directory import NOT_SENT, Directory, Entry
+from devices.buffer import Changes
+from devices.directory import Directory, Entry
+
+Updates = dict[UUID, list[dict[str, Any]]]
 
 
 def deliver(changes: Changes, directory: Directory) -> int:
     """Store the changes and tell the browsers; returns how many devices were heard. Raises redis.RedisError."""
-    if not changes.heard:
+    if not (changes.heard or changes.values):
         return 0
-    pipeline = client().pipeline(transaction=False)
-    frames: dict[UUID, list[dict[str, Any]]] = {}
-    fragments: dict[UUID, list[dict[str, Any]]] = {}
-    for sn, seen in changes.heard.items():
-        entry = directory.get(sn)
-        if entry is None:
-            continue
-        update: dict[str, Any] = {"sn": sn, "last_seen_at": seen}
-        values = _bounded(changes.values.get(sn, {}), entry)
+    # A transaction, because Valkey puts each write on disk before it answers: once for all of them, instead of once for
+    # every 16 KB that it reads.
+    pipeline = client().pipeline(transaction=True)
+    for sn, values in changes.values.items():
         if values:
-            # All of them, also the unchanged: this is how an emptied Valkey fills again.
             pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)  # type: ignore[arg-type]
-        if changed := _changed(summary.of(values), entry):
-            update["values"] = changed
-        if entry.workspace_id is not None:
-            frames.setdefault(entry.workspace_id, []).append(update)
-            fragments.setdefault(entry.workspace_id, []).extend(
-                {"sn": sn, "data": msgspec.Raw(data)} for data in changes.fragments.get(sn, ())
-            )
-    pipeline.zadd(heard.KEY, dict(changes.heard), gt=True)
+    if changes.heard:
+        pipeline.zadd(heard.KEY, dict(changes.heard), gt=True)
     now = heard.now_ms()
+    frames, fragments = _by_workspace(changes, directory)
     for workspace_id, devices in frames.items():
         pipeline.publish(*live.publication(live.group_name(workspace_id), live.frame("delta", now, devices)))
     for workspace_id, messages in fragments.items():
-        if messages:
-            group = live.fragments_group_name(workspace_id)
-            pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
+        group = live.fragments_group_name(workspace_id)
+        pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
     pipeline.execute()
     return len(changes.heard)
 
 
-def _bounded(values: dict[str, bytes], entry: Entry) -> dict[str, bytes]:
-    """Without the keys that exceed what one device may have. Notes the new ones."""
-    new = values.keys() - entry.sent.keys()
-    if not new:
-        return values
-    room = sorted(new)[: MAX_KEYS - len(entry.sent)]
-    entry.sent.update((sys.intern(key), NOT_SENT) for key in room)
-    return values if len(room) == len(new) else {key: raw for key, raw in values.items() if key in entry.sent}
+def _by_workspace(changes: Changes, directory: Directory) -> tuple[Updates, Updates]:
+    """What each workspace's browsers are told: updates of devices, and the messages of docks."""
+    frames: Updates = {}
+    fragments: Updates = {}
+    for sn, seen in changes.heard.items():
+        entry = directory.get(sn)
+        if entry is None or entry.workspace_id is None:
+            continue
+        update: dict[str, Any] = {"sn": sn, "last_seen_at": seen}
+        if (values := changes.values.get(sn)) and (changed := _changed(summary.of(values), entry)):
+            update["values"] = changed
+        frames.setdefault(entry.workspace_id, []).append(update)
+        if messages := changes.fragments.get(sn):
+            fragments.setdefault(entry.workspace_id, []).extend(
+                {"sn": sn, "data": msgspec.Raw(data)} for data in messages
+            )
+    return frames, fragments
 
 
-def _changed(values: dict[str, bytes], entry: Entry) -> dict[str, msgspec.Raw]:
+def _changed(shown: Mapping[str, bytes], entry: Entry) -> dict[str, msgspec.Raw]:
     """The values that differ from what browsers got last, noted as sent."""
     changed = {}
-    for key, raw in values.items():
+    for key, raw in shown.items():
         digest = hash(raw)
         if entry.sent.get(key) != digest:
             entry.sent[key] = digest

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,20 +16,20 @@ log = logging.getLogger(__name__)
 UNKNOWN_FOR = 10.0
 MAX_UNKNOWN = 10_000
 CONTROLLER, DOCK = 2, 3
-#: In the place of a hash; no value's hash is negative one.
-NOT_SENT = -1
-_COLUMNS = ("sn", "workspace__workspace_id", "online", "domain", "clock_skew_ms")
+_COLUMNS = ("sn", "workspace__workspace_id", "online", "domain", "clock_skew_ms", "pk", "workspace_id")
+_Row = tuple[str, UUID | None, bool, int | None, int | None, int, int | None]
 
 
 @dataclass(slots=True)
 class Entry:
-    """sent: every key that the device has → hash of what browsers got last of it, so that they get only what changed;
-    NOT_SENT for what they did not get."""
+    """sent: key → hash of what browsers got last of it, so that they get only what changed."""
 
     workspace_id: UUID | None
     online: bool
     is_gateway: bool = False
     clock_skew_ms: int | None = None
+    pk: int = 0
+    workspace_pk: int | None = None
     sent: dict[str, int] = field(default_factory=dict)
 
 
@@ -39,7 +40,11 @@ class Directory:
         self._entries: dict[str, Entry] = {}
         #: SNs of docks, for who follows them (LiveBuffer).
         self.docks: set[str] = set()
+        #: SNs that changed hands or are gone, for who keeps their values (Ticker): nobody sees what was before.
+        self.moved: deque[str] = deque()
         self._unknown: dict[str, float] = {}
+        #: One object for all devices of a workspace.
+        self._shared: dict[UUID | None, UUID | None] = {}
         self._wanted: set[str] = set()
         self._lock = threading.Lock()
 
@@ -75,18 +80,22 @@ class Directory:
             found = self._store(rows.values_list(*_COLUMNS))
             self._forget(set(batch) - found)
 
-    def _store(self, rows: Iterable[tuple[str, UUID | None, bool, int | None, int | None]]) -> set[str]:
+    def _store(self, rows: Iterable[_Row]) -> set[str]:
         found = set()
-        for sn, workspace_id, online, domain, clock_skew_ms in rows:
+        for sn, workspace_id, online, domain, clock_skew_ms, pk, workspace_pk in rows:
             known = self._entries.get(sn)
             same_browsers = known is not None and known.workspace_id == workspace_id
             self._entries[sn] = Entry(
-                workspace_id,
+                self._shared.setdefault(workspace_id, workspace_id),
                 online,
                 is_gateway=domain in (CONTROLLER, DOCK),
                 clock_skew_ms=clock_skew_ms,
+                pk=pk,
+                workspace_pk=workspace_pk,
                 sent=known.sent if known and same_browsers else {},
             )
+            if known is not None and not same_browsers:
+                self.moved.append(sn)
             self._unknown.pop(sn, None)
             (self.docks.add if domain == DOCK else self.docks.discard)(sn)
             found.add(sn)
@@ -96,5 +105,6 @@ class Directory:
         if len(self._unknown) + len(sns) > MAX_UNKNOWN:
             self._unknown.clear()
         for sn in sns:
-            self._entries.pop(sn, None)
+            if self._entries.pop(sn, None) is not None:
+                self.moved.append(sn)
             self._unknown[sn] = time.monotonic()

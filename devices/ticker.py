@@ -38,11 +38,15 @@ class Ticker:
         self.delivered = 0
         self.failures = 0
         self._grace_due = True
+        self._refill_due = False
 
     def tick(self) -> None:
         """Deliver once. When Valkey does not answer, the newest values wait for the next tick."""
         if self._stood_still() or not self._is_listening():
             self._grace_due = True
+        if self._refill_due:
+            self._buffer.refill()
+            self._refill_due = False
         changes = self._known(self._buffer.drain())
         try:
             if self._grace_due and self._is_listening():
@@ -50,8 +54,9 @@ class Ticker:
                 self._grace_due = False
             self.delivered += deliver(changes, self._directory)
             self.sweep.returned(changes.heard)
-            if not self._grace_due:
-                self._grace_due = not self.sweep.silent()
+            if not self._grace_due and not self.sweep.silent():
+                self._grace_due = True
+                self._buffer.refill()
             self.sweep.skews()
         except (redis.RedisError, KombuError) as error:  # Celery wraps what it meets in its own kind
             self.failures += 1
@@ -60,6 +65,7 @@ class Ticker:
                 if (entry := self._directory.get(sn)) is not None:
                     entry.sent.clear()
             self._buffer.put_back(changes)
+            self._refill_due = True
             log.warning("Valkey does not answer (%s); live state waits", error)
 
     def fresh_grace(self) -> None:
@@ -72,15 +78,21 @@ class Ticker:
 
     def _known(self, changes: Changes) -> Changes:
         """The changes of devices that we know. The others wait until they were looked up, or are dropped."""
-        strangers = [sn for sn in changes.heard if self._directory.get(sn) is None]
         later = Changes()
-        self._buffer.forget(sn for sn in strangers if self._directory.is_unknown(sn))
-        for sn in strangers:
-            seen, values = changes.heard.pop(sn), changes.values.pop(sn, None)
-            if not self._directory.is_unknown(sn) and len(later.heard) < MAX_STRANGERS:
-                later.heard[sn] = seen
-                if values is not None:
-                    later.values[sn] = values
+        for sn in [sn for sn in changes.heard | changes.values if self._directory.get(sn) is None]:
+            seen, values = changes.heard.pop(sn, None), changes.values.pop(sn, None)
+            if seen is None or self._directory.is_unknown(sn) or len(later.heard) >= MAX_STRANGERS:
+                self._buffer.forget([sn])
+                continue
+            later.heard[sn] = seen
+            if values is not None:
+                later.values[sn] = values
         self._directory.want(later.heard)
         self._buffer.put_back(later)
+        self._forget_moved()
         return changes
+
+    def _forget_moved(self) -> None:
+        """A device's new workspace gets all values of its next message; what was before stays with the old one."""
+        moved = self._directory.moved
+        self._buffer.forget(moved.popleft() for _ in range(len(moved)))

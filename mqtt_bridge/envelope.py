@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from devices.buffer import NotAnObject
+
 #: Ids are UUIDs in the documents; what is longer or not printable is no id and cannot be kept in the ledger.
 MAX_ID = 128
 
@@ -22,21 +24,44 @@ class Envelope(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class Telemetry(msgspec.Struct):
+    """What is used of an OSD or state message. `data` stays raw per top-level key."""
+
+    data: dict[str, msgspec.Raw]
+    timestamp: Any = None
+
+
 class Malformed(ValueError):
     """The payload is no JSON object in UTF-8."""
 
 
 _decoder = msgspec.json.Decoder(Envelope)
+_decode_telemetry = msgspec.json.Decoder(Telemetry).decode
 
 
 def decode(payload: bytes) -> Envelope:
     """Decode the envelope; `data` stays raw JSON. Raises Malformed."""
     try:
-        # msgspec does not look inside the strings of raw parts, so invalid UTF-8 would travel on to browsers.
-        payload.decode()
+        _check_encoding(payload)
         return _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
+
+
+def decode_telemetry(payload: bytes) -> Telemetry:
+    """The same for telemetry, in one pass. Raises Malformed, or NotAnObject when it has no data that is an object."""
+    try:
+        _check_encoding(payload)
+        return _decode_telemetry(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        decode(payload)  # malformed is worse
+        raise NotAnObject(str(error)) from error
+
+
+def _check_encoding(payload: bytes) -> None:
+    """msgspec does not look inside the strings of raw parts, so invalid UTF-8 would travel on to browsers."""
+    if not payload.isascii():
+        payload.decode()
 
 
 def text_id(value: object) -> str:

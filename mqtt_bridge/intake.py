@@ -1,4 +1,8 @@
-"""What the worker does with one message: parse the topic, then buffer it or queue a task."""
+"""What the worker does with a message: `take` in the thread that reads it, `work` in the thread that ticks.
+
+Requests are queued at once. Telemetry waits in the backlog until the tick's thread merges it, a few dozen milliseconds
+later: the reader has nothing to do per message but to read, and one thread owns live state without locks.
+"""
 
 import logging
 import time
@@ -8,6 +12,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from devices import heard
+from devices.backlog import Backlog
 from devices.buffer import LiveBuffer, NotAnObject
 from mqtt_bridge import envelope, message, topics
 from mqtt_bridge.envelope import Envelope
@@ -21,20 +26,23 @@ log = logging.getLogger(__name__)
 
 #: A sender of garbage must not fill the disk: further bad messages of a second are counted, not logged.
 MAX_LOG_LINES_PER_SECOND = 10
+_RECEIVED = {kind: f"received.{kind}" for kind in RUNS}
 
 
 class Intake:
     """`queue` hands a message to Celery and raises if it cannot; nothing else raises."""
 
-    def __init__(self, buffer: LiveBuffer, queue: Callable[[Message], None]) -> None:
+    def __init__(self, buffer: LiveBuffer, queue: Callable[[Message], None], backlog: Backlog | None = None) -> None:
         self._buffer = buffer
         self._queue = queue
+        self._backlog = backlog or Backlog()
         self.counts: Counter[str] = Counter()
         self._log_second = 0
         self._log_lines = 0
 
+    # --- the threads that read ----------------------------------------------------------------------------------------
     def take(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
-        """Take one message. Returns when it is safely queued or merged, or counted and dropped.
+        """Take one message. Returns when it is safely queued or in the backlog, or counted and dropped.
 
         Raises what the queue raises: then the message is not taken, and must come again.
         """
@@ -45,24 +53,25 @@ class Intake:
             # Retained messages are the past; devices send none, so somebody planted it (device facts).
             self._drop("retained", topic, payload)
         else:
-            self.counts[f"received.{parsed.kind}"] += 1
+            self.counts[_RECEIVED[parsed.kind]] += 1
             self._route(parsed, topic, payload)
 
     def _route(self, parsed: Topic, topic: str, payload: bytes) -> None:
         received_at = heard.now_ms()
         runs = RUNS[parsed.kind]
+        if runs == "inline":
+            if parsed.kind == "state":
+                self._confirm_state(parsed, payload, received_at)
+            self._backlog.put(parsed.sn, payload, received_at)
+            return
         try:
             if runs == "task":
                 self._take_request(parsed, payload, received_at)
-            elif runs == "inline":
-                self._take_telemetry(parsed, payload, received_at)
             elif parsed.kind == "events":
-                self._take_event(parsed, payload, received_at)
-            self._buffer.heard(parsed.sn, received_at)
+                self._confirm(parsed, envelope.decode(payload), received_at)
+            self._backlog.put(parsed.sn, None, received_at)
         except envelope.Malformed as error:
             self._drop("malformed", topic, payload, str(error))
-        except NotAnObject as error:
-            self._drop("data", topic, payload, str(error))
 
     def _take_request(self, parsed: Topic, payload: bytes, received_at: int) -> None:
         request = message.read(parsed.kind, parsed.sn, payload, received_at)
@@ -73,37 +82,57 @@ class Intake:
             request = message.answered(request, INVALID_PARAMETER)
         self._queue(request)
 
-    def _take_telemetry(self, parsed: Topic, payload: bytes, received_at: int) -> None:
-        if len(payload) > settings.MQTT_MAX_PAYLOAD:
-            raise envelope.Malformed(f"{len(payload)} bytes, more than {settings.MQTT_MAX_PAYLOAD}")
-        read = envelope.decode(payload)
-        self._buffer.merge(parsed.sn, read.data, received_at, envelope.milliseconds(read.timestamp))
-        self._confirm(parsed, read, received_at)
-
-    def _take_event(self, parsed: Topic, payload: bytes, received_at: int) -> None:
-        self._confirm(parsed, envelope.decode(payload), received_at)
+    def _confirm_state(self, parsed: Topic, payload: bytes, received_at: int) -> None:
+        """Its values are merged in any case and the device repeats it every 8 s, so telemetry need not wait for the
+        queue."""
+        if b"need_reply" not in payload or len(payload) > settings.MQTT_MAX_PAYLOAD:
+            return
+        try:
+            self._confirm(parsed, envelope.decode(payload), received_at)
+        except envelope.Malformed:
+            return  # `work` counts it
+        except Exception:
+            self.counts["unconfirmed"] += 1
 
     def _confirm(self, parsed: Topic, read: Envelope, received_at: int) -> None:
         """Queue the answer to a state or event message that wants one; the device repeats it until it comes."""
-        if not envelope.wants_reply(read.need_reply) or parsed.kind not in ("state", "events"):
+        if not envelope.wants_reply(read.need_reply):
             return
         confirmed = message.from_envelope(parsed.kind, parsed.sn, read, received_at)
-        if not (confirmed.tid or confirmed.bid):
-            return
-        try:
+        if confirmed.tid or confirmed.bid:
             self._queue(message.answered(confirmed, OK))
-        except Exception:
-            # Its values are merged and the device repeats it every 8 s, so telemetry need not wait for the queue.
-            if parsed.kind != "state":
-                raise
-            self.counts["unconfirmed"] += 1
 
-    def _drop(self, reason: str, topic: str, payload: bytes, detail: str = "") -> None:
+    # --- the thread that ticks ----------------------------------------------------------------------------------------
+    def work(self) -> None:
+        """Merge all telemetry that waits."""
+        arrivals, unread = self._backlog.take()
+        for sn, received_at in unread.items():
+            self._buffer.heard(sn, received_at)
+        limit = settings.MQTT_MAX_PAYLOAD
+        merge = self._buffer.merge_values
+        for sn, payload, received_at in arrivals:
+            if payload is None:
+                self._buffer.heard(sn, received_at)
+                continue
+            try:
+                if len(payload) > limit:
+                    raise envelope.Malformed(f"{len(payload)} bytes, more than {limit}")
+                read = envelope.decode_telemetry(payload)
+            except envelope.Malformed as error:
+                self._drop("malformed", sn, payload, str(error))
+            except NotAnObject as error:
+                self._drop("data", sn, payload, str(error))
+            else:
+                merge(sn, read.data, received_at, envelope.milliseconds(read.timestamp))
+        if self._backlog.dropped:
+            self.counts["dropped.late"] = self._backlog.dropped
+
+    def _drop(self, reason: str, whence: str, payload: bytes, detail: str = "") -> None:
         self.counts[f"dropped.{reason}"] += 1
         second = int(time.monotonic())
         if second != self._log_second:
             self._log_second, self._log_lines = second, 0
         self._log_lines += 1
         if self._log_lines <= MAX_LOG_LINES_PER_SECOND:
-            where = excerpt(topic.encode(errors="replace"))[:200]
+            where = excerpt(whence.encode(errors="replace"))[:200]
             log.warning("dropped (%s %s) %s: %s", reason, detail, where, excerpt(payload))

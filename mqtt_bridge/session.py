@@ -114,4 +114,5 @@ class Session:
             log.warning("Requests wait at the broker: the queue does not answer (%s)", error)
             client.disconnect()
             return
-        client.ack(received.mid, received.qos)
+        if received.qos:
+            client.ack(received.mid, received.qos)

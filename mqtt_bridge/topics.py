@@ -4,6 +4,7 @@ Protocol: "Topic Definition". `sys/product/{gateway_sn}/status` carries topology
 RC pages of the documents print `thing/product/{gateway_sn}/status`; both are accepted, the answer is the same.
 """
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from devices.sn import is_sn
@@ -46,6 +47,7 @@ class Topic(NamedTuple):
     sn: str
 
 
+@lru_cache(maxsize=65_536)
 def parse(topic: str) -> Topic | None:
     """The kind and SN of an uplink topic; None for any other topic and for segments that are no SN."""
     parts = topic.split("/", 3)

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 ALIVE_KEY = "cloudapi:worker:alive"
 ALIVE_SECONDS = 10
+#: Telemetry is merged several times between two ticks, so that at the tick only the last of it is left to do.
+MERGE_SECONDS = 0.05
 
 
 class Worker:
@@ -73,6 +75,7 @@ class Worker:
                 session.stop()
             for thread in threads:
                 thread.join(timeout=10)
+            self._intake.work()
             self._ticker.tick()
             with contextlib.suppress(redis.RedisError, KombuError):
                 self._notices.hand_over()
@@ -113,8 +116,13 @@ class Worker:
             client().set(ALIVE_KEY, json.dumps(state), ex=ALIVE_SECONDS)
 
     def _tick(self) -> None:
-        while not self.stop.wait(settings.LIVE_TICK_SECONDS):
+        next_tick = time.monotonic()
+        while not self.stop.wait(max(0.0, min(MERGE_SECONDS, next_tick - time.monotonic()))):
             try:
+                self._intake.work()
+                if time.monotonic() < next_tick:
+                    continue
+                next_tick = max(next_tick + settings.LIVE_TICK_SECONDS, time.monotonic())
                 self._ticker.tick()
                 self._notices.hand_over()
             except (redis.RedisError, KombuError) as error:

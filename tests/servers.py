@@ -31,9 +31,9 @@ PACKAGES_HINT = "`make test` installs what is missing, or says which packages"
 
 
 class PostgreSQL:
-    """Without root's rights, which PostgreSQL refuses, and without fsync."""
+    """Without root's rights, which PostgreSQL refuses, and without fsync unless the settings say otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self.binaries = _postgres_binaries()
         self.directory = Path(tempfile.mkdtemp(prefix="cloudapi-pg-", dir="/tmp"))
         self.port = ports.free()
@@ -42,7 +42,7 @@ class PostgreSQL:
         argv = [f"{self.binaries}/postgres", "-D", f"{self.directory}/data", "-k", str(self.directory)]
         options = {
             "listen_addresses": HOST, "port": self.port, "fsync": "off", "synchronous_commit": "off",
-            "full_page_writes": "off", "max_connections": 200, "timezone": "UTC",
+            "full_page_writes": "off", "max_connections": 200, "timezone": "UTC", **settings,
         }  # fmt: skip
         argv += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         env = {**environment.clean(), "HOME": str(self.directory)}

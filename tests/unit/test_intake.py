@@ -25,6 +25,7 @@ class Box:
 
     def take(self, topic: str, text: bytes, *, retained: bool = False) -> dict[str, int]:
         self.intake.take(topic, text, retained=retained)
+        self.intake.work()
         return {name: count for name, count in self.intake.counts.items() if not name.startswith("received.")}
 
 
@@ -119,8 +120,10 @@ def test_when_the_queue_fails_a_request_is_not_taken_but_telemetry_goes_on(box: 
     for topic in (REQUESTS, STATUS):
         with pytest.raises(ConnectionError):
             intake.take(topic, payload("config", {}))
+    intake.work()
     assert box.buffer.drain().heard == {}
     intake.take("thing/product/PLANE/state", payload("", {"a": 1}, need_reply=1))
+    intake.work()
     assert box.buffer.drain().values == {"PLANE": {"a": b"1"}}
 
 

@@ -101,6 +101,7 @@ def take(topic: str, payload: bytes, *, retained: bool = False) -> tuple[Intake,
     buffer = LiveBuffer()
     intake = Intake(buffer, queued.append)
     intake.take(topic, payload, retained=retained)
+    intake.work()
     return intake, buffer, queued
 
 
