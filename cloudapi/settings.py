@@ -169,6 +169,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "prune-ledger": {"task": "mqtt_bridge.tasks.prune_ledger", "schedule": 3600.0},
     "prune-timeline": {"task": "devices.tasks.prune_timeline", "schedule": 3600.0},
+    "keep-history": {"task": "devices.tasks.keep_history", "schedule": 3600.0},
     # As soon as sockets and tokens of a removed member end; what nobody ran in time is not run twice.
     "end-former-pilots": {
         "task": "mqtt_bridge.tasks.end_former_pilots",
@@ -245,6 +246,11 @@ TOKEN_CHECK_SECONDS = env.float("TOKEN_CHECK_SECONDS", default=3.0)
 LIVE_TICK_SECONDS = env.float("LIVE_TICK_SECONDS", default=0.25)
 # A socket that takes nothing for so long is closed.
 SLOW_SOCKET_SECONDS = env.float("SLOW_SOCKET_SECONDS", default=10.0)
+# How often the latest values of all devices reach SQL, and how often a device that moves leaves a point of its track
+# (0: never), in seconds; how many days tracks are kept.
+STATE_SECONDS = env.float("STATE_SECONDS", default=5.0)
+HISTORY_SECONDS = env.float("HISTORY_SECONDS", default=10.0)
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=7)
 OFFLINE_AFTER_SECONDS = env.float("OFFLINE_AFTER_SECONDS", default=30.0)
 # How long the comings and goings of a device are kept.
 TIMELINE_DAYS = env.float("TIMELINE_DAYS", default=90.0)

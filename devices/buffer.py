@@ -35,10 +35,11 @@ class Changes:
 
 class LiveBuffer:
     """Belongs to one thread. `fragmented`: SNs whose messages are also kept as they came, until the next tick; others
-    may change the set."""
+    may change the set. `shared`: other workers get a part of the messages, so that what we know is not all there is."""
 
-    def __init__(self, fragmented: Container[str] = ()) -> None:
+    def __init__(self, fragmented: Container[str] = (), *, shared: bool = False) -> None:
         self._fragmented = fragmented
+        self._shared = shared
         self._changes = Changes()
         self._newest: dict[str, Newest] = {}
 
@@ -57,7 +58,7 @@ class LiveBuffer:
         changed = self._changes.values.get(sn)
         if changed is None:
             changed = self._changes.values[sn] = {}
-        newest.take(values, received_at, timestamp, changed)
+        newest.take(values, received_at, timestamp, changed, unchanged_too=self._shared)
         self._changes.heard[sn] = received_at
         if sn in self._fragmented:
             fragments = self._changes.fragments.setdefault(sn, [])
@@ -67,6 +68,16 @@ class LiveBuffer:
     def heard(self, sn: str, received_at: int) -> None:
         """Any other message: a sign of life without values."""
         self._changes.heard[sn] = received_at
+
+    def by_moment(self, sn: str, keys: Iterable[str]) -> list[tuple[int, list[str]]]:
+        """See `Newest.by_moment`."""
+        newest = self._newest.get(sn)
+        return newest.by_moment(keys) if newest is not None else []
+
+    def values(self, sn: str) -> dict[str, bytes]:
+        """Everything that is known of the device, key → newest raw JSON. Only this buffer may change it."""
+        newest = self._newest.get(sn)
+        return newest.values if newest is not None else {}
 
     def skews(self) -> dict[str, int]:
         """SN → how far its clock is behind ours, in ms."""

@@ -10,29 +10,35 @@ from uuid import UUID
 import msgspec
 
 from cloudapi.valkey import client
-from devices import heard, live, summary
-from devices.buffer import Changes
+from devices import heard, live, sharing, summary
+from devices.buffer import Changes, LiveBuffer
 from devices.directory import Directory, Entry
 
 Updates = dict[UUID, list[dict[str, Any]]]
 
 
-def deliver(changes: Changes, directory: Directory) -> int:
-    """Store the changes and tell the browsers; returns how many devices were heard. Raises redis.RedisError."""
+def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | None = None) -> int:
+    """Store the changes and tell the browsers; returns how many devices were heard. Raises redis.RedisError.
+
+    `shared_by`: the buffer that the changes come from, when other workers get a part of the messages.
+    """
     if not (changes.heard or changes.values):
         return 0
     # A transaction, because Valkey puts each write on disk before it answers: once for all of them, instead of once for
     # every 16 KB that it reads.
     pipeline = client().pipeline(transaction=True)
-    for sn, values in changes.values.items():
-        if values:
-            pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)  # type: ignore[arg-type]
+    now = heard.now_ms()
+    if shared_by is not None:
+        sharing.merge(pipeline, changes, shared_by, directory)
+    else:
+        for sn, values in changes.values.items():
+            if values:
+                pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)  # type: ignore[arg-type]
+        for workspace_id, devices in _updates(changes, directory).items():
+            pipeline.publish(*live.publication(live.group_name(workspace_id), live.frame("delta", now, devices)))
     if changes.heard:
         pipeline.zadd(heard.KEY, dict(changes.heard), gt=True)
-    now = heard.now_ms()
-    frames, fragments = _by_workspace(changes, directory)
-    for workspace_id, devices in frames.items():
-        pipeline.publish(*live.publication(live.group_name(workspace_id), live.frame("delta", now, devices)))
+    fragments = _fragments(changes, directory)
     for workspace_id, messages in fragments.items():
         group = live.fragments_group_name(workspace_id)
         pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
@@ -40,10 +46,9 @@ def deliver(changes: Changes, directory: Directory) -> int:
     return len(changes.heard)
 
 
-def _by_workspace(changes: Changes, directory: Directory) -> tuple[Updates, Updates]:
-    """What each workspace's browsers are told: updates of devices, and the messages of docks."""
-    frames: Updates = {}
-    fragments: Updates = {}
+def _updates(changes: Changes, directory: Directory) -> Updates:
+    """What each workspace's browsers are told of its devices."""
+    updates: Updates = {}
     for sn, seen in changes.heard.items():
         entry = directory.get(sn)
         if entry is None or entry.workspace_id is None:
@@ -51,20 +56,29 @@ def _by_workspace(changes: Changes, directory: Directory) -> tuple[Updates, Upda
         update: dict[str, Any] = {"sn": sn, "last_seen_at": seen}
         if (values := changes.values.get(sn)) and (changed := _changed(summary.of(values), entry)):
             update["values"] = changed
-        frames.setdefault(entry.workspace_id, []).append(update)
-        if messages := changes.fragments.get(sn):
+        updates.setdefault(entry.workspace_id, []).append(update)
+    return updates
+
+
+def _fragments(changes: Changes, directory: Directory) -> Updates:
+    """The messages of docks, as they came."""
+    fragments: Updates = {}
+    for sn, messages in changes.fragments.items():
+        if (entry := directory.get(sn)) is not None and entry.workspace_id is not None:
             fragments.setdefault(entry.workspace_id, []).extend(
                 {"sn": sn, "data": msgspec.Raw(data)} for data in messages
             )
-    return frames, fragments
+    return fragments
 
 
 def _changed(shown: Mapping[str, bytes], entry: Entry) -> dict[str, msgspec.Raw]:
-    """The values that differ from what browsers got last, noted as sent."""
+    """What differs from what browsers got last, noted as sent. Of values that are shown whole we know that they do."""
     changed = {}
     for key, raw in shown.items():
-        digest = hash(raw)
-        if entry.sent.get(key) != digest:
+        if summary.PARTS[key]:
+            digest = hash(raw)
+            if entry.sent.get(key) == digest:
+                continue
             entry.sent[key] = digest
-            changed[key] = msgspec.Raw(raw)
+        changed[key] = msgspec.Raw(raw)
     return changed

@@ -22,7 +22,7 @@ _Row = tuple[str, UUID | None, bool, int | None, int | None, int, int | None]
 
 @dataclass(slots=True)
 class Entry:
-    """sent: key → hash of what browsers got last of it, so that they get only what changed."""
+    """sent: key → hash of what browsers got last of it, for values of which they get a part."""
 
     workspace_id: UUID | None
     online: bool

@@ -64,7 +64,11 @@ def publication(group: str, text: str) -> tuple[str, bytes]:
     PUBLISH in a pipeline costs a thousandth of `async_to_sync(group_send)`, which makes an event loop per call.
     """
     message = _layer().serialize({"type": "live.frame", "text": text})
-    return f"asgi__group__{group}", message
+    return publication_channel(group), message
+
+
+def publication_channel(group: str) -> str:
+    return f"asgi__group__{group}"
 
 
 def changed(sns: Iterable[str]) -> None:

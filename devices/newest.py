@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -41,9 +41,20 @@ class Newest:
         self._newest_keys: tuple[str, ...] = ()
         self._older: dict[str, int] | None = None
 
-    def take(self, values: Values, received_at: int, timestamp: int | None, changed: dict[str, bytes]) -> None:
+    def take(
+        self,
+        values: Values,
+        received_at: int,
+        timestamp: int | None,
+        changed: dict[str, bytes],
+        *,
+        unchanged_too: bool = False,
+    ) -> None:
         """Take in a message that was sent at `timestamp` (the device's clock, ms), and note in `changed` what it
-        changes. A late message still adds what newer ones lack, and takes no value back in time."""
+        changes. A late message still adds what newer ones lack, and takes no value back in time.
+
+        `unchanged_too`: note whatever it says; others may have changed it meanwhile.
+        """
         if timestamp is not None:
             if self.clock is None:
                 self.clock = Clock(timestamp, received_at)
@@ -57,9 +68,21 @@ class Newest:
         for key, raw in values.items():
             new = bytes(raw)
             old = known.get(key)
-            if old != new and self._has_room(key, old, new):
+            if old != new:
+                if not self._has_room(key, old, new):
+                    continue
                 known[sys.intern(key)] = new
-                changed[key] = new
+            elif not unchanged_too:
+                continue
+            changed[key] = new
+
+    def by_moment(self, keys: Iterable[str]) -> list[tuple[int, list[str]]]:
+        """The keys, grouped by when (ms, the device's clock) their newest value was sent; oldest first, 0: unknown."""
+        newest, older = set(self._newest_keys), self._older or {}
+        groups: dict[int, list[str]] = {}
+        for key in keys:
+            groups.setdefault(self._newest if key in newest else older.get(key, 0), []).append(key)
+        return sorted(groups.items())
 
     def _move_on(self, values: Values, timestamp: int) -> None:
         keys = tuple(values)

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from devices import heard, presence, timeline
+from devices import heard, partitions, presence, timeline
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=1, retry_backoff_max=10, max_retries=3)
@@ -28,3 +28,11 @@ def store_skews(skews: dict[str, int]) -> None:
 @shared_task
 def prune_timeline() -> None:
     timeline.prune(timezone.now())
+
+
+@shared_task
+def keep_history() -> None:
+    """Make the partitions of the next days and drop those that are too old."""
+    now = timezone.now()
+    partitions.make(now)
+    partitions.drop(now)

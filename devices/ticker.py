@@ -11,6 +11,7 @@ from devices import heard
 from devices.buffer import Changes, LiveBuffer
 from devices.delivery import deliver
 from devices.directory import Directory
+from devices.recorder import Recorder
 from devices.sweep import Sweep
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,19 @@ class Ticker:
     """
 
     def __init__(
-        self, buffer: LiveBuffer, directory: Directory, is_listening: Callable[[], bool] = lambda: True
+        self,
+        buffer: LiveBuffer,
+        directory: Directory,
+        is_listening: Callable[[], bool] = lambda: True,
+        recorder: Recorder | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         self._buffer = buffer
         self._directory = directory
         self._is_listening = is_listening
+        self._recorder = recorder
+        self._shared = shared
         self.sweep = Sweep(buffer, directory)
         self._clocks = (time.monotonic(), time.time())
         self.delivered = 0
@@ -48,11 +57,12 @@ class Ticker:
             self._buffer.refill()
             self._refill_due = False
         changes = self._known(self._buffer.drain())
+        self._record(changes)
         try:
             if self._grace_due and self._is_listening():
                 heard.begin_anew(self._directory.online(), heard.now_ms())
                 self._grace_due = False
-            self.delivered += deliver(changes, self._directory)
+            self.delivered += deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
             self.sweep.returned(changes.heard)
             if not self._grace_due and not self.sweep.silent():
                 self._grace_due = True
@@ -67,6 +77,10 @@ class Ticker:
             self._buffer.put_back(changes)
             self._refill_due = True
             log.warning("Valkey does not answer (%s); live state waits", error)
+
+    def _record(self, changes: Changes) -> None:
+        if self._recorder is not None:
+            self._recorder.note({sn: (seen, self._buffer.values(sn)) for sn, seen in changes.heard.items()})
 
     def fresh_grace(self) -> None:
         """After an outage of ours nobody is judged by the silence in it: everyone gets a fresh grace period."""

@@ -15,6 +15,7 @@ from cloudapi.valkey import client
 from devices import following
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
+from devices.recorder import Recorder
 from devices.ticker import Ticker
 from mqtt_bridge import broker_access, notices, task_queue, topics
 from mqtt_bridge.broker_access.keeper import Keeper
@@ -41,7 +42,8 @@ class Worker:
         self._directory = Directory()
         self.keeper = Keeper(self.stop)
         self._buffer = LiveBuffer(fragmented=self._directory.docks)
-        self._ticker = Ticker(self._buffer, self._directory, self._is_listening)
+        self._recorder = Recorder(self._directory)
+        self._ticker = Ticker(self._buffer, self._directory, self._is_listening, self._recorder)
         self._notices = NoticeDesk()
         self._intake = Intake(self._buffer, task_queue.put)
         name = _client_id()
@@ -58,6 +60,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stop` is set. Raises CredentialsRefused."""
         threads = [
+            threading.Thread(target=self._recorder.run, args=(self.stop,), name="records", daemon=True),
             threading.Thread(target=self._tick, name="tick", daemon=True),
             threading.Thread(target=following.follow, args=(self._directory, self.stop), name="directory", daemon=True),
         ]

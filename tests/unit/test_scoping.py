@@ -7,8 +7,9 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.utils import timezone
 
-from devices.models import Device
+from devices.models import Device, TrackPoint
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import make_bound, make_code, make_workspace
 from workspaces import services, tokens
@@ -21,7 +22,7 @@ SOURCES = sorted(
     path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.relative_to(ROOT).parts
 )
 TENANT_OWNED: tuple[type[models.Model], ...] = (
-    Workspace, Membership, BindCode, AccessToken, Device, MqttCredential, UnpinnedCredential,
+    Workspace, Membership, BindCode, AccessToken, Device, MqttCredential, TrackPoint, UnpinnedCredential,
 )  # fmt: skip
 
 #: Files that cross tenants because that is their job.
@@ -31,6 +32,7 @@ MAY_SAY_UNSCOPED = {
     "devices/directory.py",  # the worker serves all tenants
     "devices/live.py",  # sorts changed devices by their workspace
     "devices/management/commands/timeline.py",  # commands are for the platform's own people
+    "devices/partitions.py",  # history goes by its age alone
     "devices/ownership.py",  # devices change hands here
     "devices/presence.py",  # silence is measured for all
     "devices/topology.py",  # a gateway names devices that may be anybody's
@@ -116,6 +118,8 @@ def tenants(ours: Workspace, theirs: Workspace) -> dict[str, Workspace]:
     for name, workspace in workspaces.items():
         make_code(workspace)
         make_bound(workspace, f"DOCK-{name.replace(' ', '-')}")
+        dock = workspace.devices.get()
+        TrackPoint.objects.create(device=dock, workspace=workspace, at=timezone.now())
         admin = member(workspace, Role.ADMIN)
         tokens.issue(user=admin, workspace=workspace, client=ClientKind.WEB)
         UnpinnedCredential.objects.create(username=f"unpinned-{name}", workspace=workspace, pilot=admin)

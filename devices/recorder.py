@@ -1,0 +1,109 @@
+"""From live state to SQL: the latest of every device, and its track. In a thread of its own, so that a database that is
+slow or away delays nothing."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError, close_old_connections
+from django.utils import timezone
+
+from devices import heard, narrow, partitions, records
+from devices.directory import Directory
+from devices.records import Record
+
+log = logging.getLogger(__name__)
+
+#: So many points of tracks wait for a database that is away; then the oldest go.
+MAX_POINTS = 200_000
+
+#: SN → (our clock in ms, the device's newest raw values)
+Known = Mapping[str, tuple[int, dict[str, bytes]]]
+
+
+class Recorder:
+    """The tick's thread hands over with `note`; `run` is the body of the other thread."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._noted: dict[str, tuple[int, dict[str, bytes]]] = {}
+        self._states: dict[int, Record] = {}
+        self._points: deque[Record] = deque()
+        #: Device → when its last point was taken (ms), and the hash of what it said.
+        self._last_points: dict[int, tuple[int, int]] = {}
+        #: Points that were given up because the database was away for too long.
+        self.dropped = 0
+
+    def note(self, known: Known) -> None:
+        """What is known of the devices that were heard since the last time; the newest counts."""
+        with self._lock:
+            self._noted.update(known)
+
+    def run(self, stop: threading.Event) -> None:
+        """Write every STATE_SECONDS until `stop` is set, and once more then."""
+        while not stop.wait(settings.STATE_SECONDS):
+            self._attempt()
+        self._attempt()
+
+    def write(self) -> None:
+        """Write what is due. Raises what the database raises; then nothing is lost but points beyond MAX_POINTS."""
+        self._read_noted()
+        if self._states:
+            records.store_states(list(self._states.values()))
+            self._states = {}
+        if self._points:
+            points = list(self._points)
+            records.append_track(points)
+            self._points.clear()
+
+    def _attempt(self) -> None:
+        began = time.monotonic()
+        try:
+            close_old_connections()
+            try:
+                self.write()
+            except IntegrityError:  # the partition of the day is missing: beat, who makes them ahead, does not run
+                partitions.make(timezone.now())
+                self.write()
+        except (IntegrityError, DataError) as error:
+            self.dropped += len(self._points)
+            self._points.clear()
+            log.error("Points that the database does not take are dropped: %s", error)
+        except DatabaseError as error:
+            log.warning("The latest values wait for the database: %s", error)
+        except Exception:
+            log.exception("The latest values could not be written")
+        if time.monotonic() - began > settings.STATE_SECONDS:
+            log.warning("Writing the latest values took %.1f s", time.monotonic() - began)
+
+    def _read_noted(self) -> None:
+        with self._lock:
+            noted, self._noted = self._noted, {}
+        for record in self._records(noted):
+            self._states[record.device_pk] = record
+            self._take_point(record)
+
+    def _records(self, noted: Known) -> Iterable[Record]:
+        for sn, (seen, values) in noted.items():
+            entry = self._directory.get(sn)
+            if entry is not None:
+                yield Record(entry.pk, entry.workspace_pk, heard.moment(seen), narrow.of(values))
+
+    def _take_point(self, record: Record) -> None:
+        """Its turn is every HISTORY_SECONDS, and only if something has changed: what stands still has no track."""
+        if not settings.HISTORY_SECONDS or record.workspace_pk is None:
+            return
+        at = heard.milliseconds(record.at) or 0
+        last_at, last = self._last_points.get(record.device_pk, (0, None))
+        said = hash(record.narrow)
+        if at - last_at < settings.HISTORY_SECONDS * 1000 or said == last:
+            return
+        self._last_points[record.device_pk] = at, said
+        if len(self._points) >= MAX_POINTS:
+            self._points.popleft()
+            self.dropped += 1
+        self._points.append(record)

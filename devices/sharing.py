@@ -1,0 +1,60 @@
+"""Delivering when several workers share the telemetry: Valkey merges (`merge.lua`), since no worker sees everything.
+
+Costs several times of `devices.delivery` in Valkey, and every message's values travel there, also the unchanged.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from redis.client import Pipeline
+from redis.commands.core import Script
+
+from cloudapi.valkey import client
+from devices import heard, live, summary
+from devices.buffer import Changes, LiveBuffer
+from devices.directory import Directory
+
+MOMENTS_KEY = "cloudapi:live:moments:{sn}"
+#: A device whose messages are all older than one that came so long before them (ms) has set its clock back.
+PATIENCE_MS = 10_000
+#: A call keeps Valkey from everything else for a millisecond or two.
+DEVICES_PER_CALL = 50
+
+
+@cache
+def _script() -> Script:
+    return client().register_script((Path(__file__).parent / "merge.lua").read_text())
+
+
+def merge(pipeline: Pipeline, changes: Changes, buffer: LiveBuffer, directory: Directory) -> None:
+    """Put the merging of all changes into the pipeline; it also publishes to the browsers."""
+    by_workspace: dict[UUID | None, list[str]] = {}
+    for sn in changes.heard | changes.values:
+        if (entry := directory.get(sn)) is not None:
+            by_workspace.setdefault(entry.workspace_id, []).append(sn)
+    for workspace_id, sns in by_workspace.items():
+        for start in range(0, len(sns), DEVICES_PER_CALL):
+            _call(pipeline, workspace_id, sns[start : start + DEVICES_PER_CALL], changes, buffer)
+
+
+def _call(
+    pipeline: Pipeline, workspace_id: UUID | None, sns: Iterable[str], changes: Changes, buffer: LiveBuffer
+) -> None:
+    channel = live.publication_channel(live.group_name(workspace_id)) if workspace_id else ""
+    keys: list[str] = []
+    arguments: list[Any] = [channel, f'{{"type":"delta","at":{heard.now_ms()},"devices":[', PATIENCE_MS]
+    for sn in sns:
+        keys += [live.VALUES_KEY.format(sn=sn), MOMENTS_KEY.format(sn=sn)]
+        seen, values = changes.heard.get(sn), changes.values.get(sn, {})
+        groups = buffer.by_moment(sn, values)
+        told = f',"last_seen_at":{seen}' if seen is not None else ""
+        arguments += [f'{{"sn":"{sn}"{told}', len(groups)]
+        shown = summary.of(values)
+        for moment, names in groups:
+            arguments += [moment, seen or 0, len(names)]
+            for name in names:
+                arguments += [name, values[name], shown.get(name, b"")]
+    _script()(keys, arguments, client=pipeline)
