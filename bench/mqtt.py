@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._arrived = arrived
         self._buffer = b""
         self._answers: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        self._pong = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
     async def open(self, host: str, port: int) -> None:
@@ -67,6 +68,12 @@ class Connection(asyncio.Protocol):
         """Bytes that the broker has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    async def drained(self) -> None:
+        """Wait until the broker has taken everything, shown by its answer to a ping."""
+        self._pong.clear()
+        self.write(b"\xc0\x00")
+        await self._pong.wait()
+
     # --- asyncio.Protocol ---------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -91,7 +98,9 @@ class Connection(asyncio.Protocol):
                 self.write(b"\x40\x02" + body[end : end + 2])
             if self._arrived is not None:
                 self._arrived(body[2:end], body[end + 2 :] if first & 6 else body[end:])
-        elif first >> 4 != 13:
+        elif first >> 4 == 13:
+            self._pong.set()
+        else:
             self._answers.put_nowait((first >> 4, body))
 
     def _ping(self) -> None:

@@ -229,6 +229,8 @@ EMQX_API_KEY = env.str("EMQX_API_KEY", default="")
 EMQX_API_SECRET = env.str("EMQX_API_SECRET", default="")
 # One persistent session per name: two mqtt_workers with the same name would take the session over from each other.
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="cloudapi-worker")
+# Workers with the same group share the messages; each needs a MQTT_CLIENT_ID of its own. Empty: one worker gets all.
+MQTT_SHARED_GROUP = env.str("MQTT_SHARED_GROUP", default="")
 MQTT_MAX_PAYLOAD = env.int("MQTT_MAX_PAYLOAD", default=262_144)
 
 # The scheme that controllers and docks are told: "tcp", "ssl" or "ws".

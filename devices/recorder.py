@@ -7,11 +7,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+import redis
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, close_old_connections
 from django.utils import timezone
 
-from devices import heard, narrow, partitions, records
+from cloudapi.valkey import client
+from devices import heard, live, narrow, partitions, records
 from devices.directory import Directory
 from devices.records import Record
 
@@ -20,15 +22,16 @@ log = logging.getLogger(__name__)
 #: So many points of tracks wait for a database that is away; then the oldest go.
 MAX_POINTS = 200_000
 
-#: SN → (our clock in ms, the device's newest raw values)
+#: SN → (our clock in ms, the device's newest raw values as far as this worker knows)
 Known = Mapping[str, tuple[int, dict[str, bytes]]]
 
 
 class Recorder:
     """The tick's thread hands over with `note`; `run` is the body of the other thread."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, *, shared: bool = False) -> None:
         self._directory = directory
+        self._shared = shared
         self._lock = threading.Lock()
         self._noted: dict[str, tuple[int, dict[str, bytes]]] = {}
         self._states: dict[int, Record] = {}
@@ -73,8 +76,8 @@ class Recorder:
             self.dropped += len(self._points)
             self._points.clear()
             log.error("Points that the database does not take are dropped: %s", error)
-        except DatabaseError as error:
-            log.warning("The latest values wait for the database: %s", error)
+        except (DatabaseError, redis.RedisError) as error:
+            log.warning("The latest values wait: %s", error)
         except Exception:
             log.exception("The latest values could not be written")
         if time.monotonic() - began > settings.STATE_SECONDS:
@@ -83,6 +86,8 @@ class Recorder:
     def _read_noted(self) -> None:
         with self._lock:
             noted, self._noted = self._noted, {}
+        if self._shared:
+            noted = _with_all_values(noted)
         for record in self._records(noted):
             self._states[record.device_pk] = record
             self._take_point(record)
@@ -107,3 +112,14 @@ class Recorder:
             self._points.popleft()
             self.dropped += 1
         self._points.append(record)
+
+
+def _with_all_values(noted: Known) -> dict[str, tuple[int, dict[str, bytes]]]:
+    """Other workers know the rest: Valkey has it all."""
+    pipeline = client().pipeline(transaction=False)
+    for sn in noted:
+        pipeline.hmget(live.VALUES_KEY.format(sn=sn), list(narrow.KEYS))
+    return {
+        sn: (noted[sn][0], {key: raw for key, raw in zip(narrow.KEYS, found, strict=True) if raw is not None})
+        for sn, found in zip(noted, pipeline.execute(), strict=True)
+    }

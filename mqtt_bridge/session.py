@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 #: A broker that stands still is noticed after twice this time (s), well before anybody's silence counts.
 KEEPALIVE = 8
 FIRST_DELAY, LAST_DELAY = 0.5, 2.0
+#: A broker that does not answer must not hold up the end.
+UNSUBSCRIBE_SECONDS = 2.0
 
 Take = Callable[[str, bytes, bool], None]
 
@@ -34,13 +36,24 @@ class Session:
     """Connects, subscribes, takes messages, reconnects with jitter; until stopped or refused.
 
     take(topic, payload, retained) raises if the message must come again. may_connect() is asked before each connect.
+    shared: the filters are shared subscriptions; whoever stops gives its part to the others, since brokers go on
+    dealing messages to a session that is only away.
     """
 
     def __init__(
-        self, client_id: str, filters: Sequence[str], take: Take, *, may_connect: Callable[[], bool] = lambda: True
+        self,
+        client_id: str,
+        filters: Sequence[str],
+        take: Take,
+        *,
+        may_connect: Callable[[], bool] = lambda: True,
+        shared: bool = False,
     ) -> None:
         self._client = make_client(client_id, persistent=True, manual_ack=True)
         self._client.on_connect = self._on_connect
+        self._client.on_unsubscribe = self._on_unsubscribe
+        self._shared = shared
+        self._unsubscribed = threading.Event()
         self._client.on_message = self._on_message
         self._filters = filters
         self._take = take
@@ -58,6 +71,9 @@ class Session:
 
     def stop(self) -> None:
         """Finish the message at hand, leave the session at the broker, close the connection."""
+        if self._shared and self.subscribed.is_set():
+            self._client.unsubscribe(list(self._filters))
+            self._unsubscribed.wait(UNSUBSCRIBE_SECONDS)
         self._stopping.set()
         self._client.disconnect()
         self._thread.join(timeout=10)
@@ -99,6 +115,9 @@ class Session:
         client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
         self.subscribed.set()
         log.info("Connected to the broker, subscribed to %s", ", ".join(self._filters))
+
+    def _on_unsubscribe(self, *_arguments: Any) -> None:
+        self._unsubscribed.set()
 
     def _on_message(self, client: mqtt.Client, _userdata: Any, received: mqtt.MQTTMessage) -> None:
         if self._blocked or self._stopping.is_set():

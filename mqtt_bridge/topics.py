@@ -4,6 +4,7 @@ Protocol: "Topic Definition". `sys/product/{gateway_sn}/status` carries topology
 RC pages of the documents print `thing/product/{gateway_sn}/status`; both are accepted, the answer is the same.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -25,6 +26,13 @@ TELEMETRY_FILTERS = (
     "thing/product/+/services_reply",
     "thing/product/+/property/set_reply",
 )
+
+
+def shared(filters: Iterable[str], group: str) -> tuple[str, ...]:
+    """The filters as a shared subscription: of all workers that name the group, one gets each message."""
+    return tuple(f"$share/{group}/{topic_filter}" for topic_filter in filters) if group else tuple(filters)
+
+
 _KINDS: dict[str, Kind] = {
     "status": "status",
     "requests": "requests",

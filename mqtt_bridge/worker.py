@@ -41,16 +41,20 @@ class Worker:
         self.stop = threading.Event()
         self._directory = Directory()
         self.keeper = Keeper(self.stop)
-        self._buffer = LiveBuffer(fragmented=self._directory.docks)
-        self._recorder = Recorder(self._directory)
-        self._ticker = Ticker(self._buffer, self._directory, self._is_listening, self._recorder)
+        group = settings.MQTT_SHARED_GROUP
+        shared = bool(group)
+        self._buffer = LiveBuffer(fragmented=self._directory.docks, shared=shared)
+        self._recorder = Recorder(self._directory, shared=shared)
+        self._ticker = Ticker(self._buffer, self._directory, self._is_listening, self._recorder, shared=shared)
         self._notices = NoticeDesk()
         self._intake = Intake(self._buffer, task_queue.put)
         name = _client_id()
-        request_filters = (*topics.REQUEST_FILTERS, *notices.FILTERS)
+        # Every worker hears every notice: handling one again does no harm.
+        request_filters = (*topics.shared(topics.REQUEST_FILTERS, group), *notices.FILTERS)
+        telemetry_filters = topics.shared(topics.TELEMETRY_FILTERS, group)
         self._sessions = [
-            Session(f"{name}-requests", request_filters, self._take, may_connect=task_queue.answers),
-            Session(f"{name}-telemetry", topics.TELEMETRY_FILTERS, self._take),
+            Session(f"{name}-requests", request_filters, self._take, may_connect=task_queue.answers, shared=shared),
+            Session(f"{name}-telemetry", telemetry_filters, self._take, shared=shared),
         ]
 
     def wait_for_database(self) -> None:
