@@ -27,7 +27,7 @@ from tests import environment
 from tests.factories import make_workspace
 from tests.processes import Child, wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.live, pytest.mark.django_db]
 SERVER, PASSWORD = "server", "server-of-the-tests"
 MESSAGES = 100_000
 #: Odd: with an even number each device's messages would go to the same one of two workers, and prove nothing.
