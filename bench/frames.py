@@ -1,7 +1,7 @@
 """OSD for the load generator: an aircraft's real top-level keys, 2.5 KB, moments of one flight.
 
 Between two messages change what changes in the air: position, heights, speeds, attitude, wind, gimbal, battery and
-counters, 17 of 36 keys.
+counters, 16 of 35 keys.
 """
 
 import json
@@ -14,10 +14,10 @@ from mqtt_bridge.simulator.aircraft_osd import Aircraft
 from mqtt_bridge.simulator.flight import Flight, Home
 
 SIZE = 2_500
-#: When the message was sent, in microseconds of our clock: a top-level key like the others.
-STAMP = "bench_sent"
+#: Says when the message was sent, in microseconds of our clock: a key that browsers get and SQL takes for no speed.
+STAMP = "horizontal_speed"
 UNSTEADY = (
-    "attitude_head", "attitude_pitch", "attitude_roll", "elevation", "height", "horizontal_speed", "vertical_speed",
+    "attitude_head", "attitude_pitch", "attitude_roll", "elevation", "height", "vertical_speed",
     "wind_speed",
 )  # fmt: skip
 _HOLES = "1000000000001", "1000000000000002"

@@ -56,9 +56,9 @@ def main() -> None:
     keep(chosen.name, {"devices": chosen.devices, "gateways": gateways, "runs": runs}, rows)
 
 
-def load(made: Stage, topic: str = TOPIC) -> Talker:
+def load(made: Stage, topic: str = TOPIC, gateways: slice = slice(None)) -> Talker:
     generator = Talker("bench.load", env=made.platform.env)
-    accounts = [{**gateway, "username": gateway["sn"]} for gateway in made.fleet["gateways"]]
+    accounts = [{**gateway, "username": gateway["sn"]} for gateway in made.fleet["gateways"][gateways]]
     generator.ask(host=HOST, port=made.platform.mqtt_port, gateways=accounts, topic=topic)
     return generator
 

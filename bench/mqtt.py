@@ -59,6 +59,16 @@ class Connection(asyncio.Protocol):
         if kind != 9 or answer[2] > 2:
             raise ConnectionError(f"SUBACK {answer.hex()}")
 
+    def publish(self, topic: str, payload: bytes, number: int) -> None:
+        """With QoS 1. Nobody waits for the broker's confirmation."""
+        body = string(topic) + struct.pack("!H", number % 65535 + 1) + payload
+        self.write(b"\x32" + _length(len(body)) + body)
+
+    def cut(self) -> None:
+        """The connection is gone without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def write(self, packet: bytes) -> None:
         if self._transport is None:
             raise ConnectionError("the broker closed the connection")
@@ -100,7 +110,7 @@ class Connection(asyncio.Protocol):
                 self._arrived(body[2:end], body[end + 2 :] if first & 6 else body[end:])
         elif first >> 4 == 13:
             self._pong.set()
-        else:
+        elif first >> 4 != 4:
             self._answers.put_nowait((first >> 4, body))
 
     def _ping(self) -> None:
