@@ -16,6 +16,7 @@ from bench.stage import Stage, prepare, stage
 
 prepare()
 
+import psycopg  # noqa: E402
 import redis  # noqa: E402
 
 from bench.child import Talker  # noqa: E402
@@ -77,6 +78,7 @@ def watcher(made: Stage) -> Talker:
 
 def run(made: Stage, generator: Talker, watching: Talker, rate: float, seconds: float) -> dict[str, Any]:
     """One rate: figures over the whole of it, taken when everything sent has been taken or given up."""
+    made.favour()
     before, cpu, began = settled_counts(made), made.cpu(), time.monotonic()
     watching.ask()
     load_average = os.getloadavg()
@@ -92,6 +94,7 @@ def run(made: Stage, generator: Talker, watching: Talker, rate: float, seconds: 
         "lost": sent["sent"] - counted.get("received.osd", 0),
         "counted": counted,
         "stale_devices": stale(made, sent["sent"]),
+        "sql_rows": sql_rows(made),
         **watching.ask(),
         "cpu_us": {name: round(seconds / sent["sent"] * 1e6, 1) for name, seconds in spent.items()},
         "cpu_share": {name: round(seconds / took, 3) for name, seconds in spent.items()},
@@ -127,6 +130,15 @@ def stale(made: Stage, sent: int) -> int:
     # Devices send in turn, so the last messages of all lie within one round.
     newest = max(stamps)
     return sum(newest - stamp > 60_000_000 for stamp in stamps)
+
+
+def sql_rows(made: Stage) -> dict[str, int]:
+    """Rows of the latest values, and points of tracks so far."""
+    with psycopg.connect(made.platform.env["DATABASE_URL"]) as connection:
+        return {
+            name: connection.execute(f"SELECT count(*) FROM devices_{name}".encode()).fetchone()[0]  # type: ignore[index]  # noqa: S608
+            for name in ("devicestate", "trackpoint")
+        }
 
 
 def baseline(made: Stage, generator: Talker, rate: float, seconds: float) -> dict[str, Any]:
