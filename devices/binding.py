@@ -1,8 +1,8 @@
 """Binding: devices join the workspace of a bind code. Protocol: "Organization management" of the dock."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 
 from django.db import transaction
@@ -55,19 +55,11 @@ def look_up(claim: Claim) -> BindCode:
     A gateway that joined with this code may still ask with it when it is used up or expired: docks repeat the whole
     sequence when they restart (device facts, B6).
     """
-    now = timezone.now()
-    if bind_throttle.is_locked(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now):
-        raise CodeRefused
-    code = _find(claim)
-    if code is None:
-        _refuse(claim, now)
-        raise CodeRefused
-    own = _joined_with(claim, code)
-    if not (code.is_usable(now) or (own and code.revoked_at is None)):
-        if not own:  # who was let in by the code is not guessing
-            _refuse(claim, now)
-        raise CodeRefused
-    return code
+    try:
+        with _one_try(claim):
+            return _look_up(claim)
+    except (bind_throttle.Locked, bind_throttle.WrongCode):
+        raise CodeRefused from None
 
 
 def bind(claim: Claim, candidates: Sequence[Candidate], *, accounts: Mapping[str, int] = NO_ACCOUNTS) -> BindCode:
@@ -76,32 +68,40 @@ def bind(claim: Claim, candidates: Sequence[Candidate], *, accounts: Mapping[str
     `accounts`: SN → organization (pk) of its broker account. Who has one is a gateway and has an owner, bound or not.
     Raises CodeRefused (a wrong code is counted) or BoundElsewhere (nothing is counted, the code is not used up).
     """
-    now = timezone.now()
-    if bind_throttle.is_locked(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now):
-        raise CodeRefused
     try:
-        with transaction.atomic():
-            return _bind(claim, candidates, accounts, now)
-    except _WrongCode:
-        _refuse(claim, now)
+        with _one_try(claim), transaction.atomic():
+            return _bind(claim, candidates, accounts)
+    except (bind_throttle.Locked, bind_throttle.WrongCode):
         raise CodeRefused from None
 
 
-class _WrongCode(Exception):
-    pass
+def _one_try(claim: Claim) -> AbstractContextManager[None]:
+    return bind_throttle.one_try(gateway_sn=claim.gateway_sn, organization=claim.organization, now=timezone.now())
 
 
-def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, int], now: datetime) -> BindCode:
+def _look_up(claim: Claim) -> BindCode:
     code = _find(claim)
     if code is None:
-        raise _WrongCode
+        raise bind_throttle.WrongCode
+    own = _joined_with(claim, code)
+    if code.is_usable() or (own and code.revoked_at is None):
+        return code
+    if own:  # who was let in by the code is not guessing
+        raise CodeRefused
+    raise bind_throttle.WrongCode
+
+
+def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, int]) -> BindCode:
+    code = _find(claim)
+    if code is None:
+        raise bind_throttle.WrongCode
     devices = _lock(claim, candidates)
     gateway = devices[claim.gateway_sn]
     named = [devices[candidate.sn] for candidate in candidates]
     own = gateway.bound_with_id == code.pk and gateway.workspace_id == code.workspace_id
     holds = all(device.workspace_id == code.workspace_id for device in [gateway, *named])
-    if not (code.is_usable(now) or (own and (holds or code.revoked_at is None))):
-        raise _WrongCode
+    if not (code.is_usable() or (own and (holds or code.revoked_at is None))):
+        raise bind_throttle.WrongCode
     foreign = {device.sn for device in [gateway, *named] if _is_foreign(device, claim, accounts)}
     if foreign:
         raise BoundElsewhere(foreign)
@@ -137,10 +137,6 @@ def _joined_with(claim: Claim, code: BindCode) -> bool:
     return (
         Device.objects.unscoped().filter(sn=claim.gateway_sn, bound_with=code, workspace_id=code.workspace_id).exists()
     )
-
-
-def _refuse(claim: Claim, now: datetime) -> None:
-    bind_throttle.record_wrong_code(gateway_sn=claim.gateway_sn, organization=claim.organization, now=now)
 
 
 def _lock(claim: Claim, candidates: Sequence[Candidate]) -> dict[str, Device]:

@@ -11,7 +11,7 @@ from mqtt_bridge import account_endings, broker_access, connections, dispatch, i
 from mqtt_bridge.broker_access import BrokerAccessError
 from mqtt_bridge.message import Message
 from mqtt_bridge.results import INTERNAL_ERROR
-from workspaces import bind_throttle, tokens
+from workspaces import tokens
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,7 @@ def end_former_pilots() -> None:
 
 @shared_task
 def prune_ledger() -> None:
-    """Forget replies after a day, bind attempts that no rule looks at, expired access tokens, unused accounts."""
+    """Forget replies after a day, expired access tokens, unused accounts."""
     ledger.prune(timezone.now())
-    bind_throttle.prune(timezone.now())
     tokens.prune()
     account_endings.prune()

@@ -17,7 +17,7 @@ from devices.topology import Product, SubDevice, Topology
 from mqtt_bridge import credentials, dispatch, message, topics
 from mqtt_bridge.topics import Kind
 from workspaces import services
-from workspaces.models import BindCode, Organization, Workspace
+from workspaces.models import AuditEntry, BindCode, Organization, Workspace
 
 FRAMES = Path(__file__).parent / "fixtures" / "frames"
 DOCK, AIRCRAFT = Product(3, 2, 0), Product(0, 91, 1)
@@ -80,6 +80,12 @@ def code_row(code: str) -> BindCode:
     row = services.find_bind_code(code)
     assert row is not None
     return row
+
+
+def wrong_codes(gateway_sn: str | None = None) -> int:
+    """How many were counted, of this gateway or of all."""
+    found = AuditEntry.objects.filter(action="bind_code.wrong")
+    return (found if gateway_sn is None else found.filter(gateway_sn=gateway_sn)).count()
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from workspaces import audit
-from workspaces.models import BindAttempt, BindCode, Membership, Organization, Role, User, Workspace
+from workspaces import audit, bind_throttle
+from workspaces.models import BindCode, Membership, Organization, Role, User, Workspace
 from workspaces.models.bind_code import hash_code, new_code
 
 MAX_DOCKS_PER_CODE = 100_000
@@ -123,9 +123,12 @@ def revoke_bind_code(*, bind_code: BindCode, user: User | None = None) -> dateti
 
 @transaction.atomic
 def clear_binding_lock(*, organization: Organization, user: User | None = None) -> None:
-    """Let the organization's docks bind again at once. Its count of wrong codes starts anew."""
+    """Let the organization's docks bind again at once. Its count of wrong codes starts anew.
+
+    Raises redis.RedisError; then nothing has changed.
+    """
     Organization.objects.filter(pk=organization.pk).update(binding_locked_until=None)
-    BindAttempt.objects.filter(organization=organization).delete()
+    bind_throttle.forget(organization)
     audit.record("organization.binding_unlocked", target=organization.name, organization=organization, user=user)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: no server, and a clock that stands still."""
+"""Fixtures of the unit tests: no server but Valkey, and a clock that stands still."""
 
 import pytest
 
@@ -12,11 +12,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def ours(db: None) -> Workspace:
+def ours(db: None, valkey: str) -> Workspace:
+    """With the empty Valkey that counts who binds."""
     return make_workspace()
 
 
 @pytest.fixture
-def theirs(db: None) -> Workspace:
+def theirs(db: None, valkey: str) -> Workspace:
     """The workspace of another organization."""
     return make_workspace()

@@ -1,4 +1,4 @@
-"""Bind code: the secret that lets docks join one workspace; and the wrong guesses that lock guessers out."""
+"""Bind code: the secret that lets docks join one workspace."""
 
 import secrets
 from datetime import datetime
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from workspaces.models.organization import Organization, Workspace
+from workspaces.models.organization import Workspace
 from workspaces.scoping import ScopedManager, ScopedQuerySet
 
 #: Without 0/O, 1/I/L and U: a code is read aloud and typed on a controller. 12 characters hold 58 bits.
@@ -69,20 +69,3 @@ class BindCode(models.Model):
         """True while a further dock may join with this code."""
         now = now or timezone.now()
         return self.revoked_at is None and self.expires_at > now and self.used_docks < self.max_docks
-
-
-class BindAttempt(models.Model):
-    """One wrong code sent by a gateway. Counted in the database, so that a lock-out survives every restart."""
-
-    gateway_sn = models.CharField(max_length=64)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="bind_attempts")
-    at = models.DateTimeField()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["gateway_sn", "at"], name="bind_attempt_gateway"),
-            models.Index(fields=["organization", "at"], name="bind_attempt_organization"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.gateway_sn} {self.at:%Y-%m-%d %H:%M:%S}"
