@@ -91,9 +91,10 @@ class Scene:
 
     @property
     def secrets(self) -> list[str]:
-        """What no answer to a stranger may contain. Strangers know the victim's SNs and workspace id, and say them."""
+        """What no answer to a stranger may contain. Strangers know the victim's SNs and workspace id, and say them, so
+        that they stand in their own audit trail."""
         names = [user["username"] for user in self.a.users.values()]
-        return [self.hidden, self.a.aircraft, self.a.tenant.organization_name, *names]
+        return [self.hidden, self.a.tenant.organization_name, *names]
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """What the database says: the place where an attack that succeeded would show."""
