@@ -82,8 +82,8 @@ def test_code_guessing_from_many_gateways(scene: Scene, attack: Attack) -> None:
     with Gateway(accounts[11]) as fresh:
         assert fresh.request("airport_organization_get", guessed.get_data(right))["result"] == 210230
     counted = scene.rows(
-        "SELECT count(*) FROM workspaces_bindattempt a JOIN workspaces_organization o ON o.id = a.organization_id "
-        "WHERE o.organization_id = %s", guessed.organization_id,
+        "SELECT count(*) FROM workspaces_auditentry a JOIN workspaces_organization o ON o.id = a.organization_id "
+        "WHERE a.action = 'bind_code.wrong' AND o.organization_id = %s", guessed.organization_id,
     )  # fmt: skip
     assert counted == [(50,)]
     named = scene.a.dock.request("airport_organization_get", scene.a.tenant.get_data(scene.a.code))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.live
 
 REFUSED, UNSUPPORTED, DROPPED, NOT_HEARD = "210002", "210003", "dropped", "not heard"
 DEEP = b"[" * 100_000 + b"]" * 100_000
-TABLES = ("devices_device", "mqtt_bridge_handledrequest", "workspaces_bindattempt", "workspaces_auditentry")
+TABLES = ("devices_device", "mqtt_bridge_handledrequest", "workspaces_auditentry")
 
 
 class Row(NamedTuple):
