@@ -231,6 +231,8 @@ EMQX_API_SECRET = env.str("EMQX_API_SECRET", default="")
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="cloudapi-worker")
 # Workers with the same group share the messages; each needs a MQTT_CLIENT_ID of its own. Empty: one worker gets all.
 MQTT_SHARED_GROUP = env.str("MQTT_SHARED_GROUP", default="")
+# Whether gateways' accounts may connect with their serial number as client id only.
+MQTT_CLIENT_ID_IS_SN = env.bool("MQTT_CLIENT_ID_IS_SN", default=True)
 MQTT_MAX_PAYLOAD = env.int("MQTT_MAX_PAYLOAD", default=262_144)
 
 # The scheme that controllers and docks are told: "tcp", "ssl" or "ws".

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import Q
 
 from devices.models import Device
@@ -122,9 +123,11 @@ def _sub_devices(gateway_sns: Collection[str]) -> dict[str, list[tuple[str, int]
 
 
 def _required_client_id(credential: MqttCredential) -> str:
-    """A pilot's account must not displace another gateway's session by taking its client id. Accounts that
-    administrators issue are for devices of which some may choose another one (T10), but not another gateway's."""
-    return credential.gateway_sn if credential.pilot_id is not None or credential.is_tied else ""
+    """Its SN: with another gateway's client id an account would displace that gateway's session (T10). A device that is
+    found to choose another one needs the setting; pilots' controllers never do, and who has tried a gateway's must not.
+    """
+    is_held = settings.MQTT_CLIENT_ID_IS_SN or credential.pilot_id is not None or credential.is_tied
+    return credential.gateway_sn if is_held else ""
 
 
 def _chunks(values: Collection[_T]) -> Iterable[list[_T]]:

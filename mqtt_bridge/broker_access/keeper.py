@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 COMPARE_SECONDS = 20.0
 RECONCILE_SECONDS = 300.0
 _RETRY_SECONDS = 2.0
+#: Mosquitto writes its whole file for each change, 0.1 s with 2,000 accounts, and carries no messages meanwhile. So it
+#: stands still for about so long (s) at a time, and works for so many times as long in between.
+STILL_SECONDS, PAUSE = 0.1, 3
+MAX_BATCH = 20
 
 
 class Keeper:
@@ -36,7 +40,10 @@ class Keeper:
         self._stop = stop
         #: User name → what the broker was told last.
         self._told: dict[str, Access] = {}
-        self._compare_at = self._reconcile_at = 0.0
+        #: User name → whether it gains rights, of accounts that the broker has to be told about.
+        self._due: dict[str, bool] = {}
+        self._batch = 1
+        self._compare_at = self._reconcile_at = self._resume_at = 0.0
 
     def doubt_everything(self) -> None:
         """The broker was away, and may have come back with something older."""
@@ -61,11 +68,15 @@ class Keeper:
             announcements.subscribe(live.CHANGED_CHANNEL, broker_access.PUT_CHANNEL)
             while not self._stop.is_set():
                 heard: dict[str, set[str]] = {live.CHANGED_CHANNEL: set(), broker_access.PUT_CHANNEL: set()}
-                announced = announcements.get_message(timeout=0.5)
+                announced = announcements.get_message(timeout=self._patience())
                 while announced is not None:
                     heard[text(announced["channel"])].update(text(announced["data"]).split())
                     announced = announcements.get_message(timeout=0)
                 self.step(heard[live.CHANGED_CHANNEL], heard[broker_access.PUT_CHANNEL])
+
+    def _patience(self) -> float:
+        """How long (s) to wait for announcements."""
+        return min(0.5, max(0.001, self._resume_at - time.monotonic())) if self._due else 0.5
 
     def step(self, sns: set[str], doubtful: set[str]) -> None:
         """Do what is due. `sns`: devices that changed; `doubtful`: accounts that somebody else has put.
@@ -80,7 +91,9 @@ class Keeper:
             self._compare()
         elif sns or doubtful:
             before = {username for username, told in self._told.items() if not sns.isdisjoint(told.sub_devices)}
-            self._tell(accesses_of(usernames_of(sns) | before | doubtful))
+            self._note(accesses_of(usernames_of(sns) | before | doubtful))
+        if self._due and time.monotonic() >= self._resume_at:
+            self._tell()
 
     def reconcile(self) -> None:
         """Compare all accounts with those of the broker. Raises BrokerAccessError and what the database raises."""
@@ -94,6 +107,7 @@ class Keeper:
         # What had to be mended is looked at again by the next comparison.
         mended = {*created, *changed}
         self._told = {access.username: access for access in wanted if access.username not in mended}
+        self._due.clear()
         self._reconcile_at = time.monotonic() + RECONCILE_SECONDS
         self._compare_at = 0.0 if mended else time.monotonic() + COMPARE_SECONDS
 
@@ -104,21 +118,42 @@ class Keeper:
         broker_access.remove(ended)
         for username in ended:
             del self._told[username]
-        self._tell(wanted)
+        self._note(wanted)
         self._compare_at = time.monotonic() + COMPARE_SECONDS
 
-    def _tell(self, wanted: Iterable[Access]) -> None:
-        """Tell the broker those rights that are not what it was told last, and ask it where nobody remembers."""
+    def _note(self, wanted: Iterable[Access]) -> None:
+        """Note whom the broker has to be told about; it is asked where nobody remembers."""
         broker = broker_access.adapter()
-        changed = [access for access in wanted if self._role_told(access) != access.role]
-        if broker is None or not changed:
-            return
+        changed = []
+        for access in wanted:
+            if self._role_told(access.username) == access.role:
+                self._due.pop(access.username, None)
+            else:
+                changed.append(access)
         unheard_of = [access for access in changed if access.username not in self._told]
-        current = {access.username for access in broker.current(unheard_of)} if unheard_of else set()
-        if due := [access for access in changed if access.username not in current]:
-            broker.put_roles(due)
-        self._told |= {access.username: access for access in changed}
+        current = broker.current(unheard_of) if broker is not None and unheard_of else []
+        self._told |= {access.username: access for access in current}
+        for access in changed:
+            told = self._role_told(access.username)
+            if told == access.role:
+                self._due.pop(access.username, None)
+            else:
+                self._due[access.username] = told is None or not set(access.role.publish) <= set(told.publish)
 
-    def _role_told(self, access: Access) -> Role | None:
-        told = self._told.get(access.username)
+    def _tell(self) -> None:
+        """Tell the broker about some accounts what the tables say at this moment, those that gain rights first."""
+        broker = broker_access.adapter()
+        some = sorted(self._due, key=lambda username: not self._due[username])[: self._batch]
+        began = time.monotonic()
+        if broker is not None and (accesses := accesses_of(some)):
+            broker.put_roles(accesses)
+            self._told |= {access.username: access for access in accesses}
+            took = time.monotonic() - began
+            self._batch = max(1, min(MAX_BATCH, int(STILL_SECONDS / took * len(accesses))))
+            self._resume_at = time.monotonic() + took * PAUSE
+        for username in some:
+            del self._due[username]
+
+    def _role_told(self, username: str) -> Role | None:
+        told = self._told.get(username)
         return told.role if told is not None else None

@@ -38,7 +38,7 @@ def test_connect(site: Site, how: str, attack: Attack) -> None:
         "another's password": site.victim._replace(password=site.attacker.password),
         "server's name": site.server._replace(password=site.attacker.password),
     }
-    with Probe(site.port, accounts[how], client_id="intruder-1") as intruder:
+    with Probe(site.port, accounts[how]) as intruder:
         assert not intruder.is_connected
         attack.stopped(f"refused: {intruder.answer or 'connection closed'}")
     with Probe(site.port, site.victim) as right:
@@ -129,6 +129,21 @@ def test_session_of_another_by_its_client_id(site: Site, server: Probe, attack: 
         attack.control(victim.wait_for(later), "the victim hears its own topic when it is back")
     with Probe(site.port, site.victim):  # ends the persistent session
         pass
+    attack.stopped(outcome)
+
+
+def test_end_a_live_session_by_its_client_id(site: Site, server: Probe, attack: Attack) -> None:
+    topic, said = downlink(site.victim), marker()
+    with Probe(site.port, site.victim) as victim:
+        assert victim.subscribe(topic) == [True]
+        with Probe(site.port, site.attacker, client_id=site.victim.sn) as attacker:
+            outcome = attacker.answer if not attacker.is_connected else "connected, and no rights"
+        assert victim.lost == 0
+        server.publish(topic, said)
+        attack.control(victim.wait_for(said), "the victim's session goes on")
+    if site.kind == "Mosquitto":  # amqtt keeps the sessions of one account apart, too
+        with Probe(site.port, site.victim) as older, Probe(site.port, site.victim):
+            wait_until(lambda: older.lost > 0, "the older of two sessions with the same client id ends")
     attack.stopped(outcome)
 
 

@@ -43,6 +43,9 @@ class Dock:
         self.account = tenant.account()
         self.sn: str = self.account["sn"]
         self._connect = connect
+        self.connect()
+
+    def connect(self) -> None:
         self.link = self.again()
         assert self.link.subscribe(f"thing/product/{self.sn}/#", f"sys/product/{self.sn}/#") == [True, True]
 
@@ -232,6 +235,7 @@ def test_wills_reach_own_topics_only(tenant: Tenant, connect: Connect, server: D
         with_will = mqtt_with_will(dock, topic)
         before = len(server.messages)
         with_will.close()
+        dock.connect()
         dock.gets_through()
         if arrives:
             wait_until(lambda: any(payload == b"will" for _at, payload, _retain in server.messages), "the will arrives")
@@ -241,10 +245,10 @@ def test_wills_reach_own_topics_only(tenant: Tenant, connect: Connect, server: D
 
 
 def mqtt_with_will(dock: Dock, topic: str) -> Any:
-    """A connection of the dock's account (with another client id) that breaks and leaves a will."""
+    """A connection of the dock's account that breaks and leaves a will. It displaces the dock's own."""
     import socket
 
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=new_sn("W"), reconnect_on_failure=False)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=dock.sn, reconnect_on_failure=False)
     client.username_pw_set(dock.sn, dock.account["mqtt_password"])
     client.will_set(topic, b"will", qos=1)
     client.connect(HOST, dock.tenant.platform.mqtt_port)
