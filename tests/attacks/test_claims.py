@@ -230,21 +230,3 @@ def test_pilot_s_account_with_the_client_id_of_a_foreign_dock(scene: Scene, atta
     with Probe(scene.platform.mqtt_port, Account.of(scene.a.free)) as victim:
         assert victim.is_connected
     attack.stopped("the account ended, the dock's own still works")
-
-
-def test_client_id_of_a_connected_dock(scene: Scene, attackers: Any, attack: Attack) -> None:
-    """It ends that dock's connection, which Mosquitto lets happen; it must not happen again."""
-    intruder, victim = Account.of(next(attackers)), Account.of(scene.a.free)
-    port = scene.platform.mqtt_port
-    with Probe(port, victim) as displaced, Probe(port, intruder, client_id=victim.sn) as first:
-        wait_until(lambda: not displaced.is_connected, "the victim is displaced")
-        wait_until(lambda: not first.is_connected, "the intruder is put out", 10)
-    with Probe(scene.platform.mqtt_port, victim) as back:
-        with Probe(scene.platform.mqtt_port, intruder, client_id=victim.sn) as again:
-            assert not again.is_connected
-        assert back.is_connected
-    with Probe(scene.platform.mqtt_port, intruder) as honest:
-        attack.control(honest.is_connected, "with its own SN it connects")
-    found = "SELECT target FROM workspaces_auditentry WHERE action = 'gateway.impersonated' AND gateway_sn = %s"
-    assert scene.rows(found, intruder.sn) == [(victim.sn,)]
-    attack.stopped("put out and audited; refused the second time")

@@ -103,7 +103,15 @@ def test_it_works_with_the_controller_s_client_id_only(ours: Workspace) -> None:
         assert roles_of_login(data["mqtt_username"], data["mqtt_password"], client_id) == []
     [row] = MqttCredential.objects.unscoped()
     assert account(*accesses([row]))["clientid"] == RC
+
+
+def test_an_account_works_with_its_sn_as_client_id_unless_a_setting_allows_another(
+    ours: Workspace, settings: Any
+) -> None:
     issued = MqttCredential.objects.unscoped().get(gateway_sn=make_gateway(ours, "DOCK1"))
+    assert account(*accesses([issued]))["clientid"] == "DOCK1"
+    assert roles_of_login("DOCK1", issued.password, "whatever") == []
+    settings.MQTT_CLIENT_ID_IS_SN = False
     assert "clientid" not in account(*accesses([issued]))
     assert roles_of_login("DOCK1", issued.password, "whatever")
 
