@@ -17,8 +17,8 @@ RECEIVE_SECONDS = 20
 IDLE_SECONDS = 60
 #: For the application to answer (503).
 ANSWER_SECONDS = 60
-#: For the handshake of a WebSocket.
-HANDSHAKE_SECONDS = 5
+#: For our answer to the handshake of a WebSocket, which has arrived by then: a thousand may come at once.
+HANDSHAKE_SECONDS = 20
 #: Bytes in a message from a WebSocket's client, who has little to say there; beyond it the connection is dropped.
 SOCKET_MESSAGE = 4096
 

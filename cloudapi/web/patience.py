@@ -7,6 +7,7 @@ consumers that skip to the newest state (`devices.sockets`) rely on it.
 import asyncio
 import contextlib
 import socket
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from zope.interface import implementer
 #: the time it arrives.
 UNSENT_BYTES = 128 * 1024
 TCP_NOTSENT_LOWAT = 25
+#: So many connections may wait to be accepted. Twisted's 50 makes the rest of a crowd come again after 1, 3, 7… s.
+BACKLOG = 1024
 #: The texts of the workspaces that were sent last.
 KEPT = 16
 
@@ -46,8 +49,9 @@ class Gate:
 
 
 class PatientServer(Server):
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *args: Any, endpoints: Sequence[str], **options: Any) -> None:
+        queued = [f"{one}:backlog={BACKLOG}" if one.startswith("tcp:") else one for one in endpoints]
+        super().__init__(*args, endpoints=queued, **options)
         self._gates: dict[Any, Gate] = {}
         # Many sockets get the same text one after the other: it becomes bytes once. Also, autobahn's limit of what a
         # client may send (`bounds.SOCKET_MESSAGE`) would hold for what it gets, were it not prepared.

@@ -33,12 +33,12 @@ def lively(make_platform: Callable[..., Platform]) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def acme(lively: Platform) -> Tenant:
-    return Tenant(lively, "Acme", docks=8, users=True)
+    return Tenant(lively, "Acme", docks=10, users=True)
 
 
 @pytest.fixture(scope="module")
 def other(lively: Platform) -> Tenant:
-    return Tenant(lively, "Other", docks=1, users=True)
+    return Tenant(lively, "Other", docks=2, users=True)
 
 
 @pytest.fixture(scope="module")
