@@ -1,19 +1,25 @@
 """Delivering what came in since the last tick: everything in one pipeline.
 
-Per tick, not per message: one HSET per changed device, one ZADD with all signs of life, one PUBLISH per workspace.
+Per tick, not per message: one script that stores what has changed, one ZADD with all signs of life, one PUBLISH per
+workspace.
 """
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from redis.client import Pipeline
+from redis.commands.core import Script
 
 from cloudapi.valkey import client
 from devices import heard, live, sharing, summary
 from devices.buffer import Changes, LiveBuffer
 from devices.directory import Directory, Entry
 
+_pack = msgspec.msgpack.Encoder().encode
 Updates = dict[UUID, list[dict[str, Any]]]
 
 
@@ -31,9 +37,7 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
     if shared_by is not None:
         sharing.merge(pipeline, changes, shared_by, directory)
     else:
-        for sn, values in changes.values.items():
-            if values:
-                pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)  # type: ignore[arg-type]
+        _store(pipeline, changes)
         for workspace_id, devices in _updates(changes, directory).items():
             pipeline.publish(*live.publication(live.group_name(workspace_id), live.frame("delta", now, devices)))
     if changes.heard:
@@ -44,6 +48,22 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
         pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
     pipeline.execute()
     return len(changes.heard)
+
+
+def _store(pipeline: Pipeline, changes: Changes) -> None:
+    # As text: Valkey's MessagePack knows no bytes.
+    changed = {
+        live.VALUES_KEY.format(sn=sn): {key: raw.decode() for key, raw in values.items()}
+        for sn, values in changes.values.items()
+        if values
+    }
+    if changed:
+        _script()([], [_pack(changed)], client=pipeline)
+
+
+@cache
+def _script() -> Script:
+    return client().register_script((Path(__file__).parent / "store.lua").read_text())
 
 
 def _updates(changes: Changes, directory: Directory) -> Updates:

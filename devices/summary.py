@@ -29,12 +29,17 @@ _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 def of(values: Mapping[str, bytes]) -> dict[str, bytes]:
     """The part of these values (key → raw JSON) that lists and maps show."""
-    return {key: _shown(values[key], PARTS[key]) for key in PARTS if key in values}
+    return {
+        key: raw if not (part := PARTS[key]) and len(raw) <= MAX_BYTES else _shown(raw, part)
+        for key, raw in values.items()
+        if key in PARTS
+    }
 
 
 def _shown(raw: bytes, part: str) -> bytes:
+    """For values that are too long, or of which a part is shown."""
     if not part:
-        return raw if len(raw) <= MAX_BYTES else b"null"
+        return b"null"
     try:
         shown = bytes(_split(raw)[part])
     except (msgspec.DecodeError, KeyError, RecursionError):
