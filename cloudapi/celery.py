@@ -12,6 +12,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cloudapi.settings")
 app = Celery("cloudapi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize  # see keep_good_connections
+
+
+@signals.task_prerun.connect
+def keep_good_connections(**_options: Any) -> None:
+    """Celery's own way is a new connection to the database for each task, which costs PostgreSQL six milliseconds. This
+    one closes those that are broken or too old (CONN_MAX_AGE, CONN_HEALTH_CHECKS), as for each web request."""
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @signals.setup_logging.connect
