@@ -1,7 +1,7 @@
 """The feeds of this process: made for the first socket of a workspace, stopped after the last."""
 
 import asyncio
-import contextlib
+import logging
 from uuid import UUID
 
 import redis
@@ -10,6 +10,8 @@ from django.conf import settings
 from cloudapi.valkey import run_id
 from devices.feed import Feed
 from workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
 
 _feeds: dict[UUID, Feed] = {}
 _listeners: dict[Feed, int] = {}
@@ -55,11 +57,15 @@ async def _watch_valkey() -> None:
     a new one."""
     known = ""
     while True:
-        with contextlib.suppress(redis.RedisError):
+        try:
             now = await run_id()
             if known and now != known:
                 for feed in list(_feeds.values()):
                     feed.end()
                 _feeds.clear()
             known = now
+        except redis.RedisError:
+            pass  # it does not answer now
+        except Exception:
+            log.exception("Whether Valkey was started anew is not known")
         await asyncio.sleep(settings.TOKEN_CHECK_SECONDS)

@@ -21,14 +21,13 @@ from workspaces.socket_access import ACCESS_ENDED, Access, Claim
 
 log = logging.getLogger(__name__)
 
-#: Close code "service restart": what was published meanwhile is lost, and whoever comes again gets a new snapshot.
-COME_AGAIN = 1012
+#: "Come again": what was published meanwhile is lost, and whoever comes again gets a new snapshot. Autobahn sends no code
+#: below 3000 but 1000.
+COME_AGAIN = 4503
 #: Close code "internal error".
-FAILED = 1011
+FAILED = 4500
 #: Close code of a socket that did not take its frames for `SLOW_SOCKET_SECONDS`.
 TOO_SLOW = 4408
-
-
 #: Close code of a socket too many of its user or of its workspace, and of one whose client says too much.
 TOO_MANY = 4429
 
@@ -44,7 +43,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     """Subclasses say who has access and what is sent.
 
     Nothing inbound changes state. Within `TOKEN_CHECK_SECONDS` a socket is closed with 4401 after its access ended, and
-    with 1012 after Valkey was started anew. One that does not take its frames is closed with 4408, one too
+    with 4503 after Valkey was started anew. One that does not take its frames is closed with 4408, one too
     many, and a talkative one, with 4429 (`devices.socket_limits`).
     """
 

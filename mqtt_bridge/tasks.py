@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices import heard
 from mqtt_bridge import account_endings, broker_access, connections, dispatch, inflight, ledger, publisher, topics
-from mqtt_bridge.broker_access import BrokerAccessError
+from mqtt_bridge.broker_access import BrokerAccessError, prompt
 from mqtt_bridge.message import Message
 from mqtt_bridge.results import INTERNAL_ERROR
 from workspaces import tokens
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 #: Seconds to wait before each further try when the database does not answer. In sum they stay below what a dock waits
 #: (10 s by the simulators, B8), so that it hears of the failure.
 DATABASE_RETRIES = (0.5, 1.5, 3.0)
+#: What gives a gateway other rights at the broker.
+CHANGING_RIGHTS = {"update_topo", "airport_organization_bind"}
 
 
 @shared_task(bind=True, max_retries=None)
@@ -34,6 +36,8 @@ def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
     except Exception:
         log.exception("%s of %s failed", message.method, message.gateway_sn)
         data = {"result": INTERNAL_ERROR}
+    if message.method in CHANGING_RIGHTS:
+        prompt.settle(message.gateway_sn)
     _publish(self, message, data)
     inflight.done(self.request.id or "")
 

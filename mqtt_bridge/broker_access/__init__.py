@@ -22,7 +22,7 @@ from mqtt_bridge.broker_access import dynsec, emqx
 from mqtt_bridge.broker_access.access import Account, accesses, all_accesses
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
 
-__all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "adapter", "put", "reconcile", "remove"]
+__all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "adapter", "announce", "put", "reconcile", "remove"]
 
 _ADAPTERS: dict[str, ModuleType | None] = {"dynsec": dynsec, "emqx": emqx, "amqtt": None}
 #: Accounts that were put are announced here, for who keeps their rights.
@@ -46,7 +46,7 @@ def put(credentials: Collection[Account]) -> None:
     broker = adapter()
     if credentials and broker is not None:
         broker.put(accesses(credentials))
-        _announce([credential.username for credential in credentials])
+        announce([credential.username for credential in credentials])
 
 
 def remove(usernames: Collection[str]) -> None:
@@ -62,7 +62,7 @@ def reconcile() -> Changes:
     if broker is None:
         return Changes([], [], [])
     changes = Changes(*broker.reconcile(all_accesses()))
-    _announce([*changes.created, *changes.changed])
+    announce([*changes.created, *changes.changed])
     return changes
 
 
@@ -76,7 +76,8 @@ def adapter() -> ModuleType | None:
     return _ADAPTERS[settings.MQTT_BROKER]
 
 
-def _announce(usernames: Collection[str]) -> None:
-    """The rights were computed here, perhaps in a transaction that others do not see yet, so they are checked again."""
+def announce(usernames: Collection[str]) -> None:
+    """Tell the keeper that others have put these accounts. Their rights were computed there, perhaps in a transaction
+    that others do not see yet, so they are checked again."""
     if usernames:
         after_commit(lambda: client().publish(PUT_CHANNEL, " ".join(usernames)))

@@ -20,6 +20,8 @@ from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 logger = logging.getLogger(__name__)
 #: How long (s) the rights of an account are taken as they were read.
 FRESH_FOR = 1.0
+#: After so long (s) a refusal is looked up again: who has just been bound must not lose what it sends next.
+REFUSED_FOR = 0.02
 _RIGHTS: dict[Action, Right] = {
     Action.PUBLISH: "publish",
     Action.RECEIVE: "receive",
@@ -48,11 +50,13 @@ class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # 
         if session is None or topic is None or action is None:
             return False
         roles, right = await self._roles_of(session.username or ""), _RIGHTS[action]
-        return allows(roles, right, topic) or (right == "subscribe" and allows_early(roles, topic))
+        if _may(roles, right, topic):
+            return True
+        return _may(await self._roles_of(session.username or "", fresh_for=REFUSED_FOR), right, topic)
 
-    async def _roles_of(self, username: str) -> list[Role]:
+    async def _roles_of(self, username: str, *, fresh_for: float = FRESH_FOR) -> list[Role]:
         roles, fresh_until = self._roles.get(username, ([], 0.0))
-        if time.monotonic() < fresh_until:
+        if time.monotonic() < fresh_until - FRESH_FOR + fresh_for:
             return roles
         self._forget_stale()
         return self._keep(username, await database_sync_to_async(roles_now)(username))
@@ -64,6 +68,10 @@ class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # 
     def _forget_stale(self) -> None:
         now = time.monotonic()
         self._roles = {name: kept for name, kept in self._roles.items() if now < kept[1]}
+
+
+def _may(roles: list[Role], right: Right, topic: str) -> bool:
+    return allows(roles, right, topic) or (right == "subscribe" and allows_early(roles, topic))
 
 
 def roles_now(username: str) -> list[Role]:

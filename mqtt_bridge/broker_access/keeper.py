@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from cloudapi.valkey import client, text
 from devices import live
 from mqtt_bridge import broker_access
+from mqtt_bridge.broker_access import prompt
 from mqtt_bridge.broker_access.access import Access, accesses_of, all_accesses, usernames_of
 from mqtt_bridge.broker_access.errors import BrokerAccessError
 from mqtt_bridge.broker_access.roles import Role
@@ -146,11 +147,16 @@ class Keeper:
         some = sorted(self._due, key=lambda username: not self._due[username])[: self._batch]
         began = time.monotonic()
         if broker is not None and (accesses := accesses_of(some)):
-            broker.put_roles(accesses)
+            # The task that has answered the gateway may have told the broker already.
+            current = {access.username for access in broker.current(accesses)}
+            if due := [access for access in accesses if access.username not in current]:
+                broker.put_roles(due)
+                took = time.monotonic() - began
+                prompt.note_cost(took / len(due))
+                self._batch = max(1, min(MAX_BATCH, int(STILL_SECONDS / took * len(due))))
+                self._resume_at = time.monotonic() + took * PAUSE
+            prompt.note_told(accesses)
             self._told |= {access.username: access for access in accesses}
-            took = time.monotonic() - began
-            self._batch = max(1, min(MAX_BATCH, int(STILL_SECONDS / took * len(accesses))))
-            self._resume_at = time.monotonic() + took * PAUSE
         for username in some:
             del self._due[username]
 

@@ -30,7 +30,7 @@ def audit_can_be_emptied(django_db_setup: None, django_db_blocker: Any) -> Itera
 def small_field(
     mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Field]:
-    with prepared(tmp_path_factory.mktemp("small"), mosquitto, str(static_root), 90) as made:
+    with prepared(tmp_path_factory.mktemp("small"), mosquitto, str(static_root), new=60, settled=60) as made:
         yield made
 
 
@@ -38,6 +38,8 @@ def small_field(
 def large_field(
     mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Field]:
-    accounts = 10 + 4 * DEPARTURES + CROWD + 100 + 50 * len(TABLE) + GATEWAYS + LEAVING
-    with prepared(tmp_path_factory.mktemp("large"), mosquitto, str(static_root), accounts) as made:
+    settled = 10 + 100 + 4 * DEPARTURES + CROWD + GATEWAYS + LEAVING
+    with prepared(
+        tmp_path_factory.mktemp("large"), mosquitto, str(static_root), new=50 * len(TABLE), settled=settled
+    ) as made:
         yield made

@@ -25,13 +25,16 @@ workspace = Workspace.objects.unscoped().get(workspace_id={workspace_id!r})
 made = credentials.issue(sns={sns!r}, workspace=workspace, model_key="3-2-0")
 print(json.dumps([[one.gateway_sn, one.password] for one in made]))
 """
-_JOIN = """
+_SETTLE = """
 from django.utils import timezone
 from devices.models import Device
 from workspaces.models import Workspace
 workspace = Workspace.objects.unscoped().get(workspace_id={workspace_id!r})
-Device.objects.bulk_create([Device(sn=sn, domain=0, type=91, sub_type=0) for sn in {aircraft!r}])
-rows = Device.objects.unscoped().filter(sn__in={sns!r} + {aircraft!r})
+docks = Device.objects.unscoped().filter(sn__in={sns!r})
+Device.objects.bulk_create(
+    [Device(sn="AIR" + dock.sn, domain=0, type=91, sub_type=0, gateway=dock) for dock in docks]
+)
+rows = Device.objects.unscoped().filter(sn__in=[sn for dock in {sns!r} for sn in (dock, "AIR" + dock)])
 print(rows.update(workspace=workspace, bound_at=timezone.now()))
 """
 _OWNERS = """
@@ -48,32 +51,41 @@ class Field:
         self.platform, self.postgres, self.tenants, self.fleet = platform, postgres, tenants, fleet
         self.watch = fleet.watch
         self.used: list[Dock] = []
-        self._accounts: Iterator[Account] = iter(())
+        self._new: Iterator[Account] = iter(())
+        self._settled: Iterator[Account] = iter(())
 
     def docks(self, number: int) -> list[Dock]:
-        taken = [Dock(self.fleet, account, f"AIR{account.sn}") for account in itertools.islice(self._accounts, number)]
+        """Docks that nobody has bound yet."""
+        return self._take(self._new, number)
+
+    def settled_docks(self, number: int) -> list[Dock]:
+        """Docks that are bound with their aircraft, and for which the broker has started with all their rights."""
+        taken = self._take(self._settled, number)
+        for dock in taken:
+            dock.bound = True
+        return taken
+
+    def _take(self, accounts: Iterator[Account], number: int) -> list[Dock]:
+        taken = [Dock(self.fleet, account, f"AIR{account.sn}") for account in itertools.islice(accounts, number)]
         assert len(taken) == number, "not enough accounts were made"
         self.used += taken
         return taken
 
-    def issue(self, number: int) -> None:
-        """Make so many accounts, in turn of the organizations; before the broker starts."""
+    def prepare(self, new: int, settled: int) -> None:
+        """Make accounts and devices; before the broker starts."""
+        self._new, self._settled = self._issue(new), self._issue(settled, settle=True)
+
+    def _issue(self, number: int, *, settle: bool = False) -> Iterator[Account]:
+        """So many accounts, in turn of the organizations."""
         each = []
         for tenant in self.tenants:
             sns = [new_sn("DOCK") for _ in range(number // len(self.tenants))]
             code = tenant.code(docks=9999)
             made = shell(self.platform, _ISSUE.format(workspace_id=tenant.workspace_id, sns=sns))
+            if settle:
+                shell(self.platform, _SETTLE.format(workspace_id=tenant.workspace_id, sns=sns))
             each.append([Account(sn, password, tenant.organization_id, code) for sn, password in made])
-        self._accounts = itertools.chain.from_iterable(zip(*each, strict=True))
-
-    def join(self, docks: Sequence[Dock]) -> None:
-        """Let docks and their aircraft be in their workspaces without asking for it; for those that only report."""
-        for tenant in self.tenants:
-            ours = [dock for dock in docks if dock.account.organization_id == tenant.organization_id]
-            sns, aircraft = [dock.sn for dock in ours], [dock.aircraft for dock in ours]
-            shell(self.platform, _JOIN.format(workspace_id=tenant.workspace_id, sns=sns, aircraft=aircraft))
-        for dock in docks:
-            dock.bound = True
+        return itertools.chain.from_iterable(zip(*each, strict=True))
 
     def owners(self) -> dict[str, str]:
         """SN → organization, of everything that is bound."""
@@ -91,7 +103,9 @@ class Field:
 
 
 @contextmanager
-def prepared(directory: Path, mosquitto: servers.Mosquitto, static_root: str, accounts: int) -> Iterator[Field]:
+def prepared(
+    directory: Path, mosquitto: servers.Mosquitto, static_root: str, *, new: int, settled: int
+) -> Iterator[Field]:
     """A running platform whose broker knows so many docks."""
     postgres = PostgreSQL()
     # What was committed must survive SIGKILL of PostgreSQL; only a crash of the machine would need fsync.
@@ -104,7 +118,7 @@ def prepared(directory: Path, mosquitto: servers.Mosquitto, static_root: str, ac
         watch = Watch(platform.http_url)
         with Fleet(platform.mqtt_host, platform.mqtt_port, watch) as fleet:
             made = Field(platform, postgres, tenants, fleet)
-            made.issue(accounts)
+            made.prepare(new, settled)
             platform.start()
             platform.children["postgres"] = postgres.child
             for tenant in tenants:

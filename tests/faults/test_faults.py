@@ -173,8 +173,7 @@ def departed(field: Field) -> set[str]:
 def run_table(field: Field, faults: Sequence[Fault], *, steady: int, cohort: int) -> None:
     """`steady` docks with an aircraft each report throughout; for each fault a new cohort comes, the last one goes."""
     breaker = Breaker(field.platform, field.postgres)
-    standing = field.docks(steady)
-    field.join(standing)
+    standing = field.settled_docks(steady)
     for dock in standing:
         field.fleet.begin(stay(dock))
     wait_until(lambda: all(field.watch.shown.get(dock.aircraft) for dock in standing), "the steady docks are there", 60)

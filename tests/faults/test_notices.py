@@ -68,6 +68,9 @@ def test_how_connections_begin_and_end(broker_port: int) -> None:
         assert seen == list(notice)
         seen.clear()
 
+    def put_again() -> None:
+        dynsec.put(accesses(list(MqttCredential.objects.unscoped())))
+
     async def story() -> None:
         for end in ("good-bye", "closed", "reset", "killed"):
             link = await connect()
@@ -81,8 +84,7 @@ def test_how_connections_begin_and_end(broker_port: int) -> None:
                     link.abort(reset=True)
                 case "killed":  # its account was removed and made anew: an administrator ends the session
                     await asyncio.to_thread(dynsec.remove, ["DOCK-A"])
-                    [credential] = await asyncio.to_thread(list, MqttCredential.objects.unscoped())
-                    await asyncio.to_thread(dynsec.put, accesses([credential]))
+                    await asyncio.to_thread(put_again)
             await expect(gone)
         # A second connection with its client id takes over: nothing is said of the first one's end.
         await connect()

@@ -44,9 +44,8 @@ async def flap(dock: Dock, how: str) -> None:
 
 def test_who_comes_back_in_time_was_never_away(large_field: Field) -> None:
     field, watch = large_field, large_field.watch
-    docks = field.docks(7)
+    docks = field.settled_docks(7)
     clean, closed, taken_over, sleeper, steady, leaver, late = docks
-    field.join(docks)
     field.fleet.run(come(docks))
     wait_until(lambda: not watch.wrong(), "everybody is shown online", 30)
     for dock in (clean, closed):

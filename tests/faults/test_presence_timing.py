@@ -63,14 +63,12 @@ async def depart(groups: dict[str, Sequence[Dock]]) -> dict[str, dict[str, float
 
 def measure(field: Field, each: int, *, crowd: int = 0) -> None:
     """`each` docks of each kind depart, and as many aircraft, while `crowd` further docks report."""
-    others = field.docks(crowd)
-    field.join(others)
+    others = field.settled_docks(crowd)
     field.fleet.run(come(others, reporting_every=10), seconds=180)
     kinds = dict.fromkeys(("says good-bye", "socket closed", "socket reset", "falls silent"), each)
-    groups: dict[str, Sequence[Dock]] = {kind: field.docks(number) for kind, number in kinds.items()}
+    groups: dict[str, Sequence[Dock]] = {kind: field.settled_docks(number) for kind, number in kinds.items()}
     everybody = [dock for docks in groups.values() for dock in docks]
     watch = field.watch
-    field.join(everybody)
     field.fleet.run(come(everybody), seconds=60)
     ours = {sn for dock in everybody for sn in (dock.sn, dock.aircraft)}
     wait_until(lambda: not ours.intersection(watch.wrong()), "everybody is shown online", 60)

@@ -21,8 +21,7 @@ OFFLINE_SECONDS = 38.0
 
 def test_2000_gateways_reconnect(large_field: Field) -> None:
     field, watch = large_field, large_field.watch
-    docks, leaving = field.docks(GATEWAYS), field.docks(LEAVING)
-    field.join([*docks, *leaving])
+    docks, leaving = field.settled_docks(GATEWAYS), field.settled_docks(LEAVING)
     field.fleet.run(come([*leaving, *docks], reporting_every=10), seconds=180)
     wait_until(lambda: not watch.wrong(), "everybody is shown online", 60)
     watch.broken()

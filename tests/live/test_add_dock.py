@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import browser, log_in, organization  # noqa: F401
 from tests.live.foreign_client import Gateway
@@ -50,7 +50,7 @@ def test_a_dock_is_added_in_one_step(acme: Tenant, page: Page, platform: Platfor
     page.get_by_role("button", name="Copy").nth(2).click()
     assert page.evaluate("navigator.clipboard.readText()") == password
     page.mouse.move(0, 0)
-    page.wait_for_function("!document.body.innerText.includes('Copied')")
+    expect(page.locator("body")).not_to_contain_text("Copied", use_inner_text=True)
     page.screenshot(path=tmp_path / "sheet.png")
     page.emulate_media(media="print")
     assert page.get_by_role("button", name="Print").is_hidden()

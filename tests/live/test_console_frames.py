@@ -114,7 +114,7 @@ def test_all_values_are_asked_for_while_a_device_is_open(console: Page, script: 
     expect(console.locator(".node")).to_have_count(2)
 
     script.heard.clear()
-    script.sockets[-1].close(code=1012)
+    script.sockets[-1].close(code=4503)
     console.wait_for_timeout(100)
     expect(console.locator("#status")).to_have_attribute("data-state", "live", timeout=20_000)
     wait_for = {"type": "open", "sn": "ONE"}
@@ -142,7 +142,7 @@ def test_a_lost_connection_comes_back_and_drops_what_is_gone(console: Page, scri
     script.send("snapshot", [device("GONE"), device("STAYS")])
     expect(console.locator("#tree .node")).to_have_count(2)
     script.devices = [device("STAYS")]
-    script.sockets[-1].close(code=1012)
+    script.sockets[-1].close(code=4503)
     expect(console.locator("#status")).to_contain_text("Reconnecting in")
     expect(console.locator("#tree .node")).to_have_count(1)
     expect(console.locator("#status")).to_have_attribute("data-state", "live")

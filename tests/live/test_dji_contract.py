@@ -126,10 +126,11 @@ def test_nul_characters_never_reach_the_database(
 
 def test_odd_requests(platform: Platform, tokens: dict[str, str]) -> None:
     token = tokens["admin"]
-    for body in (b"{", b"", b"[1]", b"null", b"\xff", b"[" * 50_000, b"a=1&b=2", b" " * 2_000_000):
+    for body in (b"{", b"", b"[1]", b"null", b"\xff", b"[" * 50_000, b"a=1&b=2"):
         for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
             answer = ask(platform, "POST", "/login", body, Content_Type=kind)
             assert (answer.status, answer.body.get("code")) == (200, 210002), (body[:9], kind, answer)
+    assert ask(platform, "POST", "/login", b" " * 2_000_000).status == 413, "before anything of it is read"
     deleted = ask(platform, "DELETE", "/devices/NOBODY/unbinding", {"device_sn": "x", "list": [1]}, token=token)
     assert (deleted.status, deleted.code) == (200, -1)
     for query in ("?&page=1&level=", "?page=99999999999999999999", "?page=1000000&page_size=500", "?status=All&page=x"):

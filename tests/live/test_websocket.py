@@ -33,7 +33,7 @@ def lively(make_platform: Callable[..., Platform]) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def acme(lively: Platform) -> Tenant:
-    return Tenant(lively, "Acme", docks=10, users=True)
+    return Tenant(lively, "Acme", docks=16, users=True)
 
 
 @pytest.fixture(scope="module")
