@@ -21,8 +21,8 @@ from workspaces.socket_access import ACCESS_ENDED, Access, Claim
 
 log = logging.getLogger(__name__)
 
-#: "Come again": what was published meanwhile is lost, and whoever comes again gets a new snapshot. Autobahn sends no code
-#: below 3000 but 1000.
+#: "Come again": what was published meanwhile is lost, and whoever comes again gets a new snapshot. Autobahn sends no
+#: code below 3000 but 1000.
 COME_AGAIN = 4503
 #: Close code "internal error".
 FAILED = 4500
