@@ -17,8 +17,8 @@ _STATE = f"""
     ON CONFLICT (device_id) DO UPDATE SET heard_at = excluded.heard_at,
         {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
     WHERE devices_devicestate.heard_at <= excluded.heard_at
-"""
-_POSTGRESQL_ROWS = f"SELECT * FROM unnest({', '.join(f'%s::{type_}[]' for type_ in _STATE_TYPES)})"  # noqa: S608
+"""  # nosec B608 (our own column names)
+_POSTGRESQL_ROWS = f"SELECT * FROM unnest({', '.join(f'%s::{type_}[]' for type_ in _STATE_TYPES)})"  # noqa: S608  # nosec B608
 _PLACES = ", ".join(["%s"] * (2 + len(_COLUMNS)))
 _TRACK_COLUMNS = f"device_id, workspace_id, at, {', '.join(_COLUMNS)}"
 
