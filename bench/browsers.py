@@ -86,7 +86,8 @@ print(json.dumps([[str(workspace.workspace_id) for workspace in workspaces], giv
 """
     workspaces, given = json.loads(platform.run("shell", "-c", code).splitlines()[-1])
     paths = [
-        f"/ws/workspaces/{workspaces[number % WORKSPACES]}/?x-auth-token={token}" for number, token in enumerate(given)
+        f"/ws/workspaces/{workspaces[number % WORKSPACES]}/?detail=summary&x-auth-token={token}"
+        for number, token in enumerate(given)
     ]
     return workspaces, paths
 

@@ -68,7 +68,8 @@ def watcher(made: Stage) -> Talker:
     workspace = made.fleet["workspaces"][0]
     watching = Talker("bench.watcher", env=made.platform.env)
     watching.ask(
-        ws=f"{made.platform.http_url.replace('http', 'ws', 1)}/ws/workspaces/{workspace['workspace_id']}/",
+        ws=f"{made.platform.http_url.replace('http', 'ws', 1)}"
+        f"/ws/workspaces/{workspace['workspace_id']}/?detail=summary",
         token=workspace["token"],
         redis_url=made.platform.redis_url,
         channel=f"asgi__group__workspace.{workspace['workspace_id'].replace('-', '')}",

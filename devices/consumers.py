@@ -11,9 +11,9 @@ from workspaces.socket_access import Claim, token_in
 
 
 class WorkspaceConsumer(LiveConsumer):
-    """For members by their session or an access token: a snapshot, then deltas, with what lists and maps show of each
-    device. All values of a device come in `details` frames after `{"type": "open", "sn": …}`; with `?detail=all` the
-    snapshot and the deltas have all values of every device.
+    """For members by their session or an access token: a snapshot, then deltas, with all values of every device; with
+    `?detail=summary`, which browsers ask for, with what lists and maps show of each, and all values of a device in
+    `details` frames after `{"type": "open", "sn": …}`.
 
     At most one frame of each kind goes out per tick, and a slow browser gets the newest state instead of a backlog.
     """
@@ -36,9 +36,9 @@ class WorkspaceConsumer(LiveConsumer):
 
     async def follow(self, feed: Feed) -> None:
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
-        if query.get("detail") == ["all"]:
-            with feed.opened.following_all() as stream:
-                await self.follow_stream(feed, stream, feed.opened.snapshot, self.deliver)
-        else:
+        if query.get("detail") == ["summary"]:
             self.run(self._asked.follow(feed.opened, self.deliver))
             await self.follow_stream(feed, feed.summary, feed.snapshot, self.deliver)
+        else:
+            with feed.opened.following_all() as stream:
+                await self.follow_stream(feed, stream, feed.opened.snapshot, self.deliver)

@@ -35,7 +35,7 @@ def workspace_console(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
             "gateway_address": f"{settings.MQTT_PUBLIC_SCHEME}://"
             f"{settings.MQTT_PUBLIC_HOST}:{settings.MQTT_PUBLIC_PORT}",
             "console": {
-                "socket_path": f"/ws/workspaces/{workspace.workspace_id}/",
+                "socket_path": f"/ws/workspaces/{workspace.workspace_id}/?detail=summary",
                 "devices_path": f"{request.path}devices/",
                 "urls": {"home": reverse("home"), "login": f"{reverse('login')}?next={request.path}"},
                 **console_text(),

@@ -1,6 +1,7 @@
 """Chromium of this machine for the tests of pages, and a console in it."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Script:
     heard: list[dict[str, Any]] = field(default_factory=list)
 
     def attach(self, page: Page) -> None:
-        page.route_web_socket("**/ws/workspaces/*/", self._accept)
+        page.route_web_socket(re.compile(r"/ws/workspaces/[^/]+/"), self._accept)
 
     def _accept(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)

@@ -73,7 +73,7 @@ class Watch:
     # --- coroutines ---------------------------------------------------------------------------------------------------
     async def follow(self, workspace_id: str, cookie: str) -> None:
         """Read the frames of a workspace; connect again when the server closes, and only then."""
-        url = f"{self._url.replace('http', 'ws', 1)}/ws/workspaces/{workspace_id}/"
+        url = f"{self._url.replace('http', 'ws', 1)}/ws/workspaces/{workspace_id}/?detail=summary"
         while True:
             try:
                 async with connect(

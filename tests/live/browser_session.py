@@ -47,7 +47,7 @@ class Page:
     arrival.
     """
 
-    def __init__(self, http_url: str, workspace_id: str, cookie: str, query: str = "?detail=all") -> None:
+    def __init__(self, http_url: str, workspace_id: str, cookie: str, query: str = "") -> None:
         self._where = http_url, f"/ws/workspaces/{workspace_id}/{query}"
         self._cookie = cookie
         self.devices: dict[str, dict[str, Any]] = {}

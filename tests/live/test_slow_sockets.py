@@ -82,7 +82,7 @@ def join(patient: Platform, acme: Tenant) -> Iterator[Callable[[], ClientConnect
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         plain.connect((urlsplit(patient.http_url).hostname, urlsplit(patient.http_url).port))
-        url = f"{patient.http_url.replace('http', 'ws', 1)}/ws/workspaces/{acme.workspace_id}/"
+        url = f"{patient.http_url.replace('http', 'ws', 1)}/ws/workspaces/{acme.workspace_id}/?detail=summary"
         headers = {"Cookie": cookie}
         opened.append(
             connect(url, sock=plain, additional_headers=headers, max_size=None, max_queue=1, ping_interval=None)

@@ -254,7 +254,7 @@ def values_of(page: Page, sn: str, kind: str) -> list[dict[str, Any]]:
 def test_a_browser_gets_a_few_values_and_all_of_what_it_opens(
     acme: Tenant, dock: Gateway, lively: Platform, operator: str
 ) -> None:
-    with Page(lively.http_url, acme.workspace_id, operator, query="") as browser:
+    with Page(lively.http_url, acme.workspace_id, operator, query="?detail=summary") as browser:
         browser.until(lambda: dock.sn in browser.devices, "the dock appears")
         whole = {"mode_code": 1, "job_number": 3, "drone_charge_state": {"capacity_percent": 9, "x": 1}}
         dock.telemetry(dock.sn, whole)
@@ -286,7 +286,10 @@ def test_a_browser_gets_a_few_values_and_all_of_what_it_opens(
 def test_what_is_not_in_the_workspace_cannot_be_opened(
     acme: Tenant, other: Tenant, codes: dict[Tenant, str], dock: Gateway, lively: Platform, operator: str
 ) -> None:
-    with other.dock() as stranger, Page(lively.http_url, acme.workspace_id, operator, query="") as browser:
+    with (
+        other.dock() as stranger,
+        Page(lively.http_url, acme.workspace_id, operator, query="?detail=summary") as browser,
+    ):
         bind(other, codes[other], stranger)
         for sn in (stranger.sn, "NO-SUCH-SN", dock.sn):
             browser.say({"type": "open", "sn": sn})
