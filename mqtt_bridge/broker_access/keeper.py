@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from math import inf
 
 import redis
 from django.db import Error as DatabaseError
@@ -30,8 +31,10 @@ RECONCILE_SECONDS = 300.0
 _RETRY_SECONDS = 2.0
 #: Mosquitto writes its whole file for each change, 0.1 s with 2,000 accounts, and carries no messages meanwhile. So it
 #: stands still for about so long (s) at a time, and works for so many times as long in between.
-STILL_SECONDS, PAUSE = 0.1, 3
+STILL_SECONDS, PAUSE = 0.1, 1
 MAX_BATCH = 20
+#: Where changes are dear, rights that only end wait so long (s): most aircraft that left their gateway come back.
+ENDING_PATIENCE = 60.0
 
 
 class Keeper:
@@ -41,9 +44,10 @@ class Keeper:
         self._stop = stop
         #: User name → what the broker was told last.
         self._told: dict[str, Access] = {}
-        #: User name → whether it gains rights, of accounts that the broker has to be told about.
-        self._due: dict[str, bool] = {}
+        #: User name → since when (monotonic) the broker has to be told, -inf if the account gains rights.
+        self._due: dict[str, float] = {}
         self._batch = 1
+        self._is_dear = False
         self._compare_at = self._reconcile_at = self._resume_at = 0.0
 
     def doubt_everything(self) -> None:
@@ -77,7 +81,7 @@ class Keeper:
 
     def _patience(self) -> float:
         """How long (s) to wait for announcements."""
-        return min(0.5, max(0.001, self._resume_at - time.monotonic())) if self._due else 0.5
+        return min(0.5, max(0.001, self._resume_at - time.monotonic())) if self._next() else 0.5
 
     def step(self, sns: set[str], doubtful: set[str]) -> None:
         """Do what is due. `sns`: devices that changed; `doubtful`: accounts that somebody else has put.
@@ -93,8 +97,8 @@ class Keeper:
         elif sns or doubtful:
             before = {username for username, told in self._told.items() if not sns.isdisjoint(told.sub_devices)}
             self._note(accesses_of(usernames_of(sns) | before | doubtful))
-        if self._due and time.monotonic() >= self._resume_at:
-            self._tell()
+        if time.monotonic() >= self._resume_at and (some := self._next()):
+            self._tell(some)
 
     def reconcile(self) -> None:
         """Compare all accounts with those of the broker. Raises BrokerAccessError and what the database raises."""
@@ -139,12 +143,20 @@ class Keeper:
             if told == access.role:
                 self._due.pop(access.username, None)
             else:
-                self._due[access.username] = told is None or not set(access.role.publish) <= set(told.publish)
+                gains = told is None or not set(access.role.publish) <= set(told.publish)
+                since = -inf if gains else time.monotonic()
+                self._due[access.username] = min(since, self._due.get(access.username, since))
 
-    def _tell(self) -> None:
-        """Tell the broker about some accounts what the tables say at this moment, those that gain rights first."""
+    def _next(self) -> list[str]:
+        """The accounts to tell the broker about now, those that gain rights first."""
+        latest = time.monotonic() - (ENDING_PATIENCE if self._is_dear else 0.0)
+        return sorted((name for name, since in self._due.items() if since <= latest), key=self._due.__getitem__)[
+            : self._batch
+        ]
+
+    def _tell(self, some: list[str]) -> None:
+        """Tell the broker about these accounts what the tables say at this moment."""
         broker = broker_access.adapter()
-        some = sorted(self._due, key=lambda username: not self._due[username])[: self._batch]
         began = time.monotonic()
         if broker is not None and (accesses := accesses_of(some)):
             # The task that has answered the gateway may have told the broker already.
@@ -153,6 +165,7 @@ class Keeper:
                 broker.put_roles(due)
                 took = time.monotonic() - began
                 prompt.note_cost(took / len(due))
+                self._is_dear = took / len(due) > prompt.DEAR
                 self._batch = max(1, min(MAX_BATCH, int(STILL_SECONDS / took * len(due))))
                 self._resume_at = time.monotonic() + took * PAUSE
             prompt.note_told(accesses)

@@ -38,8 +38,16 @@ def small_field(
 def large_field(
     mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Field]:
-    settled = 10 + 100 + 4 * DEPARTURES + CROWD + GATEWAYS + LEAVING
-    with prepared(
-        tmp_path_factory.mktemp("large"), mosquitto, str(static_root), new=50 * len(TABLE), settled=settled
-    ) as made:
+    settled = 10 + 4 * DEPARTURES + CROWD + GATEWAYS + LEAVING
+    with prepared(tmp_path_factory.mktemp("large"), mosquitto, str(static_root), new=0, settled=settled) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def flapping_field(
+    mosquitto: servers.Mosquitto, static_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Field]:
+    """Of its own: each flap changes rights at the broker, which costs the more the more accounts there are."""
+    new = 50 * len(TABLE)
+    with prepared(tmp_path_factory.mktemp("flapping"), mosquitto, str(static_root), new=new, settled=100) as made:
         yield made

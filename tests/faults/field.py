@@ -77,6 +77,8 @@ class Field:
 
     def _issue(self, number: int, *, settle: bool = False) -> Iterator[Account]:
         """So many accounts, in turn of the organizations."""
+        if not number:
+            return iter(())
         each = []
         for tenant in self.tenants:
             sns = [new_sn("DOCK") for _ in range(number // len(self.tenants))]

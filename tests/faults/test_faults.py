@@ -199,5 +199,5 @@ def test_a_few_faults(small_field: Field) -> None:
 
 
 @pytest.mark.faults
-def test_every_fault(large_field: Field) -> None:
-    run_table(large_field, TABLE, steady=100, cohort=50)
+def test_every_fault(flapping_field: Field) -> None:
+    run_table(flapping_field, TABLE, steady=100, cohort=50)
