@@ -148,8 +148,9 @@ def test_client_id_that_reads_like_a_notice(scene: Scene, notice: str, attack: A
     with Probe(scene.platform.mqtt_port, Account.of(scene.server), client_id="cloudapi-notices") as admin:
         admin.subscribe("$SYS/broker/log/#")
         for _twice in range(2):  # the second time takes the first over, which is said, too
-            first = Probe(scene.platform.mqtt_port, Account.of(scene.b.free), client_id=client_id)
-            second = Probe(scene.platform.mqtt_port, Account.of(scene.b.free), client_id=client_id)
+            # By the server's account, since a gateway's takes no client id but its SN.
+            first = Probe(scene.platform.mqtt_port, Account.of(scene.server), client_id=client_id)
+            second = Probe(scene.platform.mqtt_port, Account.of(scene.server), client_id=client_id)
             with first, second:
                 wait_until(lambda first=first: not first.is_connected, "the first is taken over")  # type: ignore[misc]
         wait_until(lambda: sum(notice.encode() in message[1] for message in admin.messages) >= 4, "it is said")
@@ -157,7 +158,9 @@ def test_client_id_that_reads_like_a_notice(scene: Scene, notice: str, attack: A
     meant = [notices.read("$SYS/broker/log/N", text) for text in said]
     assert not [each for each in meant if each is not None and each.client_id == scene.a.sn], said
     attack.control([each for each in meant if each is not None and each.client_id == client_id], "the notices are read")
-    attack.stopped("read as the odd client id that it is")
+    with Probe(scene.platform.mqtt_port, Account.of(scene.b.free), client_id=client_id) as attacker:
+        assert not attacker.is_connected
+    attack.stopped("refused, and read as the odd client id that it is")
 
 
 # --- what leaves as a file --------------------------------------------------------------------------------------------

@@ -232,9 +232,12 @@ def test_the_controllers_next_pilot_ends_the_session_of_the_one_before(emqx: Api
 
 
 def test_a_client_id_of_its_own_belongs_to_the_gateway_that_used_it_first(
-    emqx: Api, workspace: Workspace, dock: MqttCredential
+    emqx: Api, workspace: Workspace, dock: MqttCredential, settings: Settings
 ) -> None:
     other = MqttCredential.objects.unscoped().get(gateway_sn=OTHER)
+    assert not may_connect(dock, "drc-1")
+    settings.MQTT_CLIENT_ID_IS_SN = False
+    emqx_accounts.forget([dock.username, other.username])
     assert may_connect(dock, "drc-1")
     assert may_connect(dock, "drc-1")
     assert not may_connect(other, "drc-1")

@@ -221,12 +221,12 @@ def by_old_tls(b: Broker, version: ssl.TLSVersion, port: int) -> Client:
     context = b.context(b.issue(OWN)[0])
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, version
     context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL would refuse by itself
-    return b.connect(port, context, username=OWN, password=password_of(OWN))
+    return b.connect(port, context, username=OWN, password=password_of(OWN), client_id=OWN)
 
 
 def by_password(b: Broker, password: str | None = None, **options: Any) -> Client:
     given = password_of(OWN) if password is None else password
-    return b.connect(b.tls, b.context(**options), username=OWN, password=given)
+    return b.connect(b.tls, b.context(**options), username=OWN, password=given, client_id=OWN)
 
 
 def foreign_trust(b: Broker) -> str:
