@@ -107,7 +107,7 @@ def test_the_console_tells_its_script_where_to_connect(workspace: Workspace, ali
     found = re.search(r'<script id="console-data" type="application/json">(.*?)</script>', page)
     assert found
     data = json.loads(found[1])
-    assert data["socket_path"] == f"/ws/workspaces/{workspace.workspace_id}/"
+    assert data["socket_path"] == f"/ws/workspaces/{workspace.workspace_id}/?detail=summary"
     assert data["devices_path"] == f"{console(workspace)}devices/"
     assert data["clock_warn_above"] == 5000
     assert data["labels"]["dock_mode"]["0"] == "Idle"
