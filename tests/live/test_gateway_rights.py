@@ -77,19 +77,11 @@ class Dock:
 
     def gets_through(self, *topics: str, link: Device | None = None) -> set[str]:
         """To which of these topics it can publish. The broker tells the server only."""
-        mark = str(uuid.uuid4()).encode()
-        last = f"sys/product/{self.sn}/status"
-        for topic in (*topics, last):
-            (link or self.link).client.publish(topic, mark, qos=1).wait_for_publish(10)
-        return _arrived(self.server, mark, topics, last)
+        return _arrived((link or self.link).client, self.server, topics, f"sys/product/{self.sn}/status")
 
     def hears(self, *topics: str) -> set[str]:
         """Which of these it gets when the server publishes them."""
-        mark = str(uuid.uuid4()).encode()
-        last = f"sys/product/{self.sn}/status_reply"
-        for topic in (*topics, last):
-            self.server.client.publish(topic, mark, qos=1).wait_for_publish(10)
-        return _arrived(self.link, mark, topics, last)
+        return _arrived(self.server.client, self.link, topics, f"sys/product/{self.sn}/status_reply")
 
     def until_through(self, topic: str) -> float:
         """Seconds until it may publish there."""
@@ -103,12 +95,17 @@ class Dock:
         return time.monotonic() - began
 
 
-def _arrived(device: Device, mark: bytes, topics: tuple[str, ...], last: str) -> set[str]:
-    def heard() -> list[str]:
-        return [at for at, payload, _retain in list(device.messages) if payload == mark]
+def _arrived(sender: mqtt.Client, receiver: Device, topics: tuple[str, ...], allowed: str) -> set[str]:
+    """Which of these the receiver had heard when what was sent after them, to a topic that is allowed, came."""
+    mark, last = str(uuid.uuid4()).encode(), str(uuid.uuid4()).encode()
+    for topic, payload in (*((topic, mark) for topic in topics), (allowed, last)):
+        sender.publish(topic, payload, qos=1).wait_for_publish(10)
 
-    wait_until(lambda: heard().count(last) > topics.count(last), "the last message arrives", every=0.01)
-    return set(heard()) - ({last} - set(topics))
+    def heard(payload: bytes) -> set[str]:
+        return {at for at, heard, _retain in list(receiver.messages) if heard == payload}
+
+    wait_until(lambda: bool(heard(last)), "the last message arrives", every=0.01)
+    return heard(mark)
 
 
 def osd(sn: str) -> str:
