@@ -53,7 +53,7 @@ def _decode(route: Route, message: Message) -> Any:
 def _handle(route: Route, message: Message, payload: Any) -> dict[str, Any]:
     context = Context(
         gateway_sn=message.gateway_sn,
-        tenant=tenant_of(message.gateway_sn),
+        tenant_pk=tenant_of(message.gateway_sn),
         timestamp=message.timestamp,
         received_at=message.received_at,
     )

@@ -15,20 +15,26 @@ from workspaces import audit
 def bind_status(context: Context, payload: BindStatus) -> dict[str, Any]:
     """Who is bound: one entry per asked SN, in the asked order. Of another organization only that, no names."""
     sns = [asked.sn for asked in payload.devices]
-    rows = Device.objects.unscoped().filter(sn__in=sns, workspace__isnull=False)
-    bound = {device.sn: device for device in rows.select_related("workspace__organization")}
-    return {"result": OK, "output": {"bind_status": [_status(context, sn, bound.get(sn)) for sn in sns]}}
+    rows = Device.objects.unscoped().filter(sn__in=sns, workspace__isnull=False).order_by()
+    columns = rows.values_list(
+        "sn", "workspace__organization_id",
+        "workspace__organization__organization_id", "workspace__organization__name", "callsign",
+    )  # fmt: skip
+    bound = {
+        sn: _status(sn, *(texts if owner == context.tenant_pk else ()), is_bound=True) for sn, owner, *texts in columns
+    }
+    return {"result": OK, "output": {"bind_status": [bound.get(sn) or _status(sn) for sn in sns]}}
 
 
-def _status(context: Context, sn: str, device: Device | None) -> dict[str, Any]:
-    owner = device.workspace.organization if device is not None and device.workspace is not None else None
-    ours = device if owner is not None and owner == context.tenant else None
+def _status(
+    sn: str, organization_id: str = "", organization_name: str = "", callsign: str = "", *, is_bound: bool = False
+) -> dict[str, Any]:
     return {
         "sn": sn,
-        "is_device_bind_organization": owner is not None,
-        "organization_id": owner.organization_id if owner is not None and ours is not None else "",
-        "organization_name": owner.name if owner is not None and ours is not None else "",
-        "device_callsign": ours.callsign if ours is not None else "",
+        "is_device_bind_organization": is_bound,
+        "organization_id": organization_id,
+        "organization_name": organization_name,
+        "device_callsign": callsign,
     }
 
 

@@ -25,7 +25,7 @@ def update_topo(context: Context, payload: UpdateTopo) -> dict[str, Any]:
     try:
         topology.apply(
             update,
-            organization_pk=context.tenant.pk if context.tenant is not None else None,
+            organization_pk=context.tenant_pk,
             gateways=set(accounts.values_list("gateway_sn", flat=True)),
         )
     except TopologyRefused as refusal:
