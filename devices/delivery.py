@@ -5,6 +5,7 @@ workspace.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,22 @@ _pack = msgspec.msgpack.Encoder().encode
 Updates = dict[UUID, list[dict[str, Any]]]
 
 
-def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | None = None) -> int:
-    """Store the changes and tell the browsers; returns how many devices were heard. Raises redis.RedisError.
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """devices: how many were heard. valkey: which Valkey took it, another text after each of its starts; "" if nothing
+    was to be delivered."""
+
+    devices: int = 0
+    valkey: str = ""
+
+
+def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | None = None) -> Delivered:
+    """Store the changes and tell the browsers. Raises redis.RedisError.
 
     `shared_by`: the buffer that the changes come from, when other workers get a part of the messages.
     """
     if not (changes.heard or changes.values):
-        return 0
+        return Delivered()
     # A transaction, because Valkey puts each write on disk before it answers: once for all of them, instead of once for
     # every 16 KB that it reads.
     pipeline = client().pipeline(transaction=True)
@@ -46,8 +56,8 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
     for workspace_id, messages in fragments.items():
         group = live.fragments_group_name(workspace_id)
         pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
-    pipeline.execute()
-    return len(changes.heard)
+    pipeline.info("server")
+    return Delivered(len(changes.heard), pipeline.execute()[-1]["run_id"])
 
 
 def _store(pipeline: Pipeline, changes: Changes) -> None:

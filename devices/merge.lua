@@ -8,6 +8,8 @@
 -- raw JSON, what lists and maps show of it ("": nothing).
 --
 -- Moments: n newest timestamp, r our clock when it arrived, k keys of the newest group, o key -> timestamp of the others.
+-- Live values stay out of the append-only file, see store.lua.
+redis.set_repl(redis.REPL_NONE)
 local MAX_KEYS = 512
 local channel, frame, patience = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local at, updates = 4, {}

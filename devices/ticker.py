@@ -48,6 +48,7 @@ class Ticker:
         self.failures = 0
         self._grace_due = True
         self._refill_due = False
+        self._valkey = ""
 
     def tick(self) -> None:
         """Deliver once. When Valkey does not answer, the newest values wait for the next tick."""
@@ -62,7 +63,9 @@ class Ticker:
             if self._grace_due and self._is_listening():
                 heard.begin_anew(self._directory.online(), heard.now_ms())
                 self._grace_due = False
-            self.delivered += deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
+            delivered = deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
+            self.delivered += delivered.devices
+            self._is_taken_by(delivered.valkey)
             self.sweep.returned(changes.heard)
             if not self._grace_due and not self.sweep.silent():
                 self._grace_due = True
@@ -77,6 +80,13 @@ class Ticker:
             self._buffer.put_back(changes)
             self._refill_due = True
             log.warning("Valkey does not answer (%s); live state waits", error)
+
+    def _is_taken_by(self, valkey: str) -> None:
+        """Live values are not on Valkey's disk, so one that was started anew lacks them, or has old ones."""
+        if valkey and valkey != self._valkey:
+            if self._valkey:
+                self._buffer.refill()
+            self._valkey = valkey
 
     def _record(self, changes: Changes) -> None:
         if self._recorder is not None:

@@ -2,15 +2,19 @@
 
 import time
 
+import msgspec
 import pytest
 
+from cloudapi.platform import probes
 from cloudapi.valkey import client
-from devices import heard, sweep, tasks
+from devices import heard, live, sweep, tasks
 from devices import ticker as ticker_module
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
 from devices.ticker import Ticker
+from tests import environment
 from tests.factories import Clock, report_topology
+from tests.processes import Child, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db]
 
@@ -86,3 +90,24 @@ def test_strangers_that_wait_for_the_database_are_bounded(ticking: Ticking, monk
         ticking.buffer.heard(f"STRANGER{number}", ticking.clock.ms())
     ticking.tick()
     assert len(ticking.buffer.drain().heard) == 10
+
+
+def test_a_valkey_that_was_started_anew_gets_everything_again(ticking: Ticking, valkey_server: Child) -> None:
+    """Live values are not on its disk; the queue is."""
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10,"mode_code":0}'), heard.now_ms())
+    ticking.tick()
+    assert values() == {b"height": b"10", b"mode_code": b"0"}
+    client().set("a queue", "is kept")
+    valkey_server.stop()
+    valkey_server.start()
+    wait_until(lambda: probes.valkey(environment.REDIS_URL), "Valkey answers")
+    assert client().get("a queue") == b"is kept"
+    assert values() == {}
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":11,"mode_code":0}'), heard.now_ms())
+    ticking.tick()
+    ticking.tick()
+    assert values() == {b"height": b"11", b"mode_code": b"0"}
+
+
+def values() -> object:
+    return client().hgetall(live.VALUES_KEY.format(sn="PLANE"))
