@@ -198,3 +198,16 @@ def test_env_example_explains_every_variable_and_no_other() -> None:
     lines = (BASE_DIR / ".env.example").read_text().splitlines()
     explained = {match[1] for line in lines if (match := re.match(r"#?([A-Z][A-Z0-9_]*)=", line))}
     assert explained == read | only_make_run
+
+
+def test_compose_hands_every_variable_to_the_processes_but_those_that_it_decides() -> None:
+    lines = (BASE_DIR / ".env.example").read_text().splitlines()
+    explained = {match[1] for line in lines if (match := re.match(r"#?([A-Z][A-Z0-9_]*)=", line))}
+    handed: set[str] = set()
+    for name, service in (("compose.yml", "x-cloudapi"), ("compose.emqx.yml", "x-emqx")):
+        part = yaml.safe_load((BASE_DIR / "deploy" / name).read_text())[service]
+        handed |= set(part.get("environment", part))
+    only_make_run = {"BIND_ADDRESS", "DEMO", "HTTP_PORT"}
+    decided = {"DATA_DIR", "STATIC_ROOT", "DEBUG", "MQTT_TLS", "MQTT_TLS_PORT"}
+    one_per_worker = {"MQTT_CLIENT_ID", "MQTT_SHARED_GROUP"}
+    assert handed == explained - only_make_run - decided - one_per_worker
