@@ -235,7 +235,7 @@ MQTT_SHARED_GROUP = env.str("MQTT_SHARED_GROUP", default="")
 MQTT_CLIENT_ID_IS_SN = env.bool("MQTT_CLIENT_ID_IS_SN", default=True)
 MQTT_MAX_PAYLOAD = env.int("MQTT_MAX_PAYLOAD", default=262_144)
 
-# The scheme that controllers and docks are told: "tcp", "ssl" or "ws".
+# The scheme that controllers and docks are told: "tcp", "ssl", "ws" or "wss".
 MQTT_PUBLIC_SCHEME = env.str("MQTT_PUBLIC_SCHEME", default="") or ("ssl" if MQTT_TLS or MQTT_TLS_CERT else "tcp")
 
 # --- Access tokens of Pilot and web clients ---------------------------------------------------------------------------
@@ -280,7 +280,8 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}sessionid", f"{_prefix}csrfto
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = int(env.float("SESSION_HOURS", default=168.0) * 3600)
+SESSION_HOURS = env.float("SESSION_HOURS", default=168.0)
+SESSION_COOKIE_AGE = int(SESSION_HOURS * 3600)
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -21,13 +21,19 @@ RANGES = {
     "TOKEN_HOURS": (0.01, 8760.0, "cloudapi.E027"),
     "TOKEN_CHECK_SECONDS": (0.1, 5.0, "cloudapi.E027"),
     "PILOT_OSD_SECONDS": (0.1, 60.0, "cloudapi.E027"),
+    "STATE_SECONDS": (1.0, 300.0, "cloudapi.E027"),
+    "HISTORY_SECONDS": (0.0, 86_400.0, "cloudapi.E027"),
+    "HISTORY_DAYS": (1, 3650, "cloudapi.E027"),
+    "SLOW_SOCKET_SECONDS": (1.0, 300.0, "cloudapi.E027"),
     "CELERY_WORKER_CONCURRENCY": (1, 256, "cloudapi.E027"),
     "HTTP_MAX_BODY": (65_536, 104_857_600, "cloudapi.E027"),
     "SOCKETS_PER_USER": (1, 100_000, "cloudapi.E027"),
     "SOCKETS_PER_WORKSPACE": (1, 100_000, "cloudapi.E027"),
-    "SESSION_COOKIE_AGE": (60, 31_536_000, "cloudapi.E027"),
+    "SESSION_HOURS": (0.02, 8760.0, "cloudapi.E027"),
     "MQTT_MAX_PAYLOAD": (1024, 8_388_608, "cloudapi.E027"),
 }
+#: The variable of a setting that is called otherwise.
+VARIABLES = {"CELERY_WORKER_CONCURRENCY": "CELERY_CONCURRENCY"}
 
 
 def secret_key() -> list[CheckMessage]:
@@ -124,6 +130,7 @@ def ranges() -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for name, (least, most, identity) in RANGES.items():
         value = getattr(settings, name)
+        name = VARIABLES.get(name, name)
         if math.isnan(value) or not least <= value <= most:
             unit = name.rpartition("_")[2].lower()
             of_what = f" {unit}" if unit in {"seconds", "days", "hours"} else ""

@@ -91,11 +91,25 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
         ("CELERY_WORKER_CONCURRENCY", 0, "cloudapi.E027"),
         ("HTTP_MAX_BODY", 0, "cloudapi.E027"),
         ("SOCKETS_PER_USER", 0, "cloudapi.E027"),
+        ("STATE_SECONDS", 0.0, "cloudapi.E027"),
+        ("HISTORY_DAYS", 0, "cloudapi.E027"),
+        ("SLOW_SOCKET_SECONDS", 0.0, "cloudapi.E027"),
+        ("SESSION_HOURS", 0.0, "cloudapi.E027"),
     ],
 )
 def test_a_wrong_setting_is_named(production: Settings, name: str, value: Any, identity: str) -> None:
     setattr(production, name, value)
     assert identity in found()
+
+
+def test_a_number_out_of_its_range_is_named_by_the_variable_that_people_set(production: Settings) -> None:
+    explained = (BASE_DIR / ".env.example").read_text()
+    for name in ours.values.RANGES:
+        setattr(production, name, -1)
+    messages = [message for message in ours.values.ranges() if isinstance(message.msg, str)]
+    assert len(messages) == len(ours.values.RANGES)
+    for message in messages:
+        assert f"#{message.msg.split()[0]}=" in explained, message
 
 
 def test_emqx_with_its_secrets_is_silent(production: Settings) -> None:
