@@ -2,15 +2,18 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import socket
 import statistics
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 import redis
 
+from cloudapi.web import bounds
 from tests.attacks.mqtt_probe import open_sockets
 from tests.attacks.people import People
 from tests.attacks.scene import Scene
@@ -137,25 +140,55 @@ def page_served(scene: Scene) -> float:
     return time.perf_counter() - began
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"",
-        b"GET / HT",
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-",
-        b"POST /login/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
-    ],
-    ids=["nothing", "half a line", "half a head", "no body"],
-)
-def test_slow_requests(scene: Scene, sent: bytes, attack: Attack) -> None:
-    opened = open_sockets(scene.platform.http_port, [sent] * 200)
+#: What clients send before they fall silent, and after how many seconds they are hung up.
+SILENT_AFTER: dict[str, tuple[bytes, float]] = {
+    "half a line": (b"GET / HT", bounds.RECEIVE_SECONDS),
+    "half a head": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-", bounds.RECEIVE_SECONDS),
+    "no body": (b"POST /login/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n", bounds.RECEIVE_SECONDS),
+    "nothing": (b"", bounds.IDLE_SECONDS),
+}
+SILENT_CLIENTS = 100
+
+
+class Silent(NamedTuple):
+    """So many connections of each kind, when they were opened, and how long a page took then."""
+
+    connections: dict[str, list[socket.socket]]
+    opened_at: float
+    page_seconds: float
+
+
+@pytest.fixture(scope="module")
+def silent(scene: Scene) -> Iterator[Silent]:
+    port, opened_at = scene.platform.http_port, time.monotonic()
+    opened = {kind: open_sockets(port, [sent] * SILENT_CLIENTS) for kind, (sent, _seconds) in SILENT_AFTER.items()}
+    yield Silent(opened, opened_at, page_served(scene))
+    for connection in itertools.chain.from_iterable(opened.values()):
+        connection.close()
+
+
+def is_hung_up(connection: socket.socket) -> bool:
+    connection.setblocking(False)
     try:
-        seconds = page_served(scene)
-        attack.control(seconds < 10, "a page is served meanwhile")
-        attack.stopped(f"200 connections; a page was served in {seconds:.2f} s")
-    finally:
-        for each in opened:
-            each.close()
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("sent", SILENT_AFTER)
+def test_slow_requests(silent: Silent, sent: str, attack: Attack) -> None:
+    """They keep nobody from being served, and no connection for long."""
+    limit = SILENT_AFTER[sent][1]
+    attack.control(silent.page_seconds < 5, "a page is served while all of them are open")
+    waiting = silent.connections[sent]
+    while waiting and time.monotonic() < silent.opened_at + limit + 15:
+        waiting = [connection for connection in waiting if not is_hung_up(connection)]
+        time.sleep(0.25)
+    assert waiting == [], f"{len(waiting)} connections are still open"
+    served = f"a page was served in {silent.page_seconds:.2f} s"
+    attack.stopped(f"{SILENT_CLIENTS} connections; {served}, they were hung up after {limit} s")
 
 
 BODIES: dict[str, tuple[bytes, Any]] = {

@@ -100,7 +100,7 @@ def other(platform: Platform) -> Tenant:
 
 @pytest.fixture(scope="module")
 def pilots(acme: Tenant) -> Iterator[dict[str, str]]:
-    return iter(new_users(acme, "pilot", 12))
+    return iter(new_users(acme, "pilot", 13))
 
 
 def token_of(tenant: Tenant, user: dict[str, str]) -> str:
@@ -155,20 +155,29 @@ def test_an_exit_ends_the_session(acme: Tenant, pilots: Iterator[dict[str, str]]
 
 
 def test_a_former_pilot_s_session_ends(acme: Tenant, pilots: Iterator[dict[str, str]], connect: Connect) -> None:
-    sn, user = new_sn("RC"), next(pilots)
-    controller = connect(name_controller(acme, token_of(acme, user), sn).data, sn)
+    """Nobody asks for it: the platform looks by itself, and ends that pilot's account alone."""
+    user, colleague = next(pilots), next(pilots)
+    sns = {who["username"]: new_sn("RC") for who in (user, colleague)}
+    controller, other = (
+        connect(name_controller(acme, token_of(acme, who), sns[who["username"]]).data, sns[who["username"]])
+        for who in (user, colleague)
+    )
     controller.wait_up()
-    shell(
+    other.wait_up()
+    deactivated = shell(
         acme.platform,
         f"""
-from mqtt_bridge.tasks import end_former_pilots
 from workspaces.models import User
-User.objects.filter(username="{user["username"]}").update(is_active=False)
-end_former_pilots.delay()
-print(1)
+print(User.objects.filter(username="{user["username"]}").update(is_active=False))
 """,
     )
-    wait_until(lambda: "Not authorized" in controller.events, "the account has ended")
+    assert deactivated == 1
+    wait_until(lambda: "lost" in controller.events, "the session has ended", 10)
+    wait_until(lambda: "Not authorized" in controller.events, "it does not come back")
+    other.replies.clear()
+    other.report()
+    other.wait_up()
+    assert other.events == ["Success"]
 
 
 def test_what_is_foreign_is_refused_and_stays(

@@ -9,9 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -276,10 +279,27 @@ async def test_wrong_password_ends_the_device(broker: Broker) -> None:
 
 
 async def test_many_docks_share_one_loop(broker: Broker, cloud: Cloud) -> None:
+    """They need no thread each, and each speaks for itself."""
     docks = [Dock(dock_options(broker, sn=f"DOCK{i}", aircraft_sn=f"AIR{i}"), lambda _: None) for i in range(30)]
+    # paho blocks while it connects: for that asyncio has some threads.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
+    before = most = threading.active_count()
+
+    def flies(aircraft_sn: str) -> bool:
+        nonlocal most
+        most = max(most, threading.active_count())
+        return bool(cloud.osd(aircraft_sn))
+
     async with asyncio.TaskGroup() as tasks:
-        for i, dock in enumerate(docks):
-            tasks.create_task(run_until(dock, lambda i=i: bool(cloud.osd(f"AIR{i}"))))  # type: ignore[misc]
+        for dock in docks:
+            tasks.create_task(run_until(dock, partial(flies, dock.aircraft.sn)))
+    assert before < most <= before + 4
+    named = {
+        topic.split("/")[2]: [each["sn"] for each in body["data"]["sub_devices"]]
+        for topic, body in cloud.heard
+        if body.get("method") == "update_topo"
+    }
+    assert named == {dock.sn: [dock.aircraft.sn] for dock in docks}
 
 
 async def test_misbehaving_dock_still_binds(broker: Broker, cloud: Cloud) -> None:

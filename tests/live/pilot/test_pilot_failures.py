@@ -74,6 +74,9 @@ def test_callbacks_that_never_come_are_not_needed(webview: Webview, tenant: Pilo
     pilot.switches.silent_callbacks = True
     log_in(webview, tenant)
     webview.wait_bound()
+    expect(webview.page.locator("[data-module=ws] .module-state")).to_have_text("running")
+    assert pilot.callbacks == []
+    assert "connectCallback" not in webview.log, "the page has heard of the link by asking alone"
 
 
 def test_odd_answers_are_understood(webview: Webview, tenant: PilotTenant, pilot: FakePilot) -> None:
