@@ -1,26 +1,17 @@
-"""The simulated devices against a real broker: steps, refusals, reconnection, and the command around them."""
+"""Simulated devices against a real broker: steps, refusals, reconnection."""
 
 import asyncio
-import json
-import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt_bridge.simulator import link
 from mqtt_bridge.simulator.controller import Controller
@@ -29,128 +20,10 @@ from mqtt_bridge.simulator.dock import Dock, DockOptions
 from mqtt_bridge.simulator.flight import Home
 from mqtt_bridge.simulator.link import CredentialsRefused, Endpoint
 from mqtt_bridge.simulator.misbehave import KINDS, Misbehaviour
+from tests.live.simulator.servers import Broker, Cloud, frame
 
 pytestmark = pytest.mark.live
-ROOT = Path(__file__).resolve().parents[2]
-FRAMES = ROOT / "tests" / "fixtures" / "frames"
 HOME = Home(46.9561, 7.4822)
-PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
-
-
-def frame(name: str) -> dict[str, Any]:
-    """The payload of a recorded or documented frame."""
-    payload: dict[str, Any] = json.loads((FRAMES / f"{name}.json").read_text())["payload"]
-    return payload
-
-
-def binary(name: str) -> str:
-    found = shutil.which(name, path=PATH)
-    assert found, f"{name} is not installed"
-    return found
-
-
-class Broker:
-    """A private Mosquitto that knows one account."""
-
-    def __init__(self, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        passwords, self.config = directory / "passwords", directory / "mosquitto.conf"
-        passwords.touch(0o600)
-        subprocess.run(
-            [binary("mosquitto_passwd"), "-b", str(passwords), "user", "secret"], check=True, capture_output=True
-        )
-        user = "user root\n" if os.geteuid() == 0 else ""
-        self.config.write_text(
-            f"listener {self.port} 127.0.0.1\npassword_file {passwords}\nset_tcp_nodelay true\n{user}"
-        )
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([binary("mosquitto"), "-c", str(self.config)], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.02)
-        raise AssertionError("mosquitto did not start")
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(10)
-            self.process = None
-
-
-class Cloud:
-    """Answers with the documented replies, and keeps what it heard."""
-
-    def __init__(self, port: int) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, Any] = {
-            "config": frame("config_reply")["data"],
-            "airport_bind_status": {"result": 0, "output": {"bind_status": []}},
-            "airport_organization_get": frame("airport_organization_get_reply")["data"],
-            "update_topo": {"result": 0},
-            "flight_areas_get": {"result": 0},
-            "offline_map_get": {"result": 0},
-        }
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, "cloud")
-        self.client.username_pw_set("user", "secret")
-        self.client.reconnect_delay_set(1, 1)
-        self.client.on_connect = lambda client, *_: client.subscribe(
-            [("thing/product/+/+", 1), ("sys/product/+/status", 1)]
-        )
-        self.client.on_message = self._answer
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-
-    def _answer(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        kind = message.topic.rsplit("/", 1)[-1]
-        if kind.endswith("_reply"):
-            return
-        try:
-            body = json.loads(message.payload)
-        except ValueError:
-            return
-        if not isinstance(body, dict) or "data" not in body:
-            return  # the garbage of a misbehaving device
-        self.heard.append((message.topic, body))
-        data = self.answers.get(body.get("method", ""))
-        if body.get("method") == "airport_organization_bind":
-            infos = [{"sn": each["sn"], "err_code": 0} for each in body["data"]["bind_devices"]]
-            data = {"result": 0, "output": {"err_infos": infos}}
-        elif kind == "state" and body.get("need_reply"):
-            data = {"result": 0}
-        if data is not None:
-            reply = {key: body[key] for key in ("tid", "bid", "method") if key in body} | {"data": data}
-            client.publish(f"{message.topic}_reply", json.dumps(reply), 1)
-
-    def methods(self) -> list[str]:
-        return [body["method"] for topic, body in self.heard if topic.endswith(("requests", "status"))]
-
-    def data(self, method: str) -> Any:
-        return next(body["data"] for _, body in self.heard if body.get("method") == method)
-
-    def osd(self, sn: str) -> list[dict[str, Any]]:
-        return [body["data"] for topic, body in self.heard if topic == f"thing/product/{sn}/osd"]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path)
-    broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture
-def cloud(broker: Broker) -> Iterator[Cloud]:
-    cloud = Cloud(broker.port)
-    yield cloud
-    cloud.client.disconnect()
-    cloud.client.loop_stop()
 
 
 def dock_options(broker: Broker, **changed: Any) -> DockOptions:
@@ -314,59 +187,3 @@ async def test_misbehaving_dock_still_binds(broker: Broker, cloud: Cloud) -> Non
 def _if_readable(cloud: Cloud, client: paho.Client, message: paho.MQTTMessage) -> None:
     with suppress(ValueError, RecursionError, AttributeError, TypeError, KeyError):
         cloud._answer(client, None, message)
-
-
-# --- the command ------------------------------------------------------------------------------------------------------
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), "simulate", *arguments]
-
-
-def environment(tmp_path: Path) -> dict[str, str]:
-    """No database can be reached: a device needs none."""
-    nowhere = "postgres://nobody@127.0.0.1:9/nothing"
-    return {**os.environ, "SECRET_KEY": "simulator", "DATA_DIR": str(tmp_path), "DATABASE_URL": nowhere}
-
-
-def test_command_ends_cleanly_on_sigterm(broker: Broker, cloud: Cloud, tmp_path: Path) -> None:
-    account = ["--port", str(broker.port), "--username", "user", "--password", "secret"]
-    process = subprocess.Popen(
-        command("controller", "--sn", "RC9", *account), env=environment(tmp_path), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while not cloud.osd("RC9") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert process.returncode == 0
-    assert "update_topo ✓ result=0" in output
-    assert output.rstrip().endswith("stopped")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["dock"], "--sn"),
-        (["dock", "--sn", "a/b"], "no serial number"),
-        (["dock", "--sn", "D1", "--model", "dock2"], "no model key"),
-        (["dock", "--sn", "D1", "--misbehave", "badly"], "no misbehaviour"),
-        (["controller", "--demo"], "make run"),
-    ],
-)
-def test_command_refuses_with_a_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
-    done = subprocess.run(command(*arguments), env=environment(tmp_path), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_command_names_refused_credentials(broker: Broker, tmp_path: Path) -> None:
-    account = ["--port", str(broker.port), "--username", "user", "--password", "wrong-password"]
-    done = subprocess.run(
-        command("dock", "--sn", "D1", *account), env=environment(tmp_path), capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 1
-    assert "refuses the user user" in done.stderr
-    assert "wrong-password" not in done.stdout + done.stderr
