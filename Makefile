@@ -51,10 +51,13 @@ migrations: setup
 audit: setup ## known holes of the locked packages, where the database of them can be reached
 	@.ci/audit $(PY)
 
+# More than the two cores of the smallest machine: the live tests mostly wait.
+TEST_PROCESSES := 3
+
 test: setup ## lint and the whole test suite, with private servers of this machine
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 # -s: a row for each fault, and the times of departures, appear as they are measured.
 faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (16 minutes)

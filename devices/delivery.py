@@ -77,13 +77,16 @@ def _script() -> Script:
 
 
 def _updates(changes: Changes, directory: Directory) -> Updates:
-    """What each workspace's browsers are told of its devices."""
+    """What each workspace's browsers are told of its devices. Those whose values are stored again without having been
+    heard are named, so that whoever looks at all values of one reads them again."""
     updates: Updates = {}
-    for sn, seen in changes.heard.items():
+    for sn in changes.heard | changes.values:
         entry = directory.get(sn)
         if entry is None or entry.workspace_id is None:
             continue
-        update: dict[str, Any] = {"sn": sn, "last_seen_at": seen}
+        update: dict[str, Any] = {"sn": sn}
+        if (seen := changes.heard.get(sn)) is not None:
+            update["last_seen_at"] = seen
         if (values := changes.values.get(sn)) and (changed := _changed(summary.of(values), entry)):
             update["values"] = changed
         updates.setdefault(entry.workspace_id, []).append(update)

@@ -63,9 +63,7 @@ class Ticker:
             if self._grace_due and self._is_listening():
                 heard.begin_anew(self._directory.online(), heard.now_ms())
                 self._grace_due = False
-            delivered = deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
-            self.delivered += delivered.devices
-            self._is_taken_by(delivered.valkey)
+            self._deliver(changes)
             self.sweep.returned(changes.heard)
             if not self._grace_due and not self.sweep.silent():
                 self._grace_due = True
@@ -81,12 +79,15 @@ class Ticker:
             self._refill_due = True
             log.warning("Valkey does not answer (%s); live state waits", error)
 
-    def _is_taken_by(self, valkey: str) -> None:
-        """Live values are not on Valkey's disk, so one that was started anew lacks them, or has old ones."""
-        if valkey and valkey != self._valkey:
-            if self._valkey:
+    def _deliver(self, changes: Changes) -> None:
+        """And everything once more to a Valkey that was started anew: live values are not on its disk."""
+        delivered = deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
+        self.delivered += delivered.devices
+        if delivered.valkey and delivered.valkey != self._valkey:
+            is_another, self._valkey = bool(self._valkey), delivered.valkey
+            if is_another:
                 self._buffer.refill()
-            self._valkey = valkey
+                self._deliver(self._known(self._buffer.drain()))
 
     def _record(self, changes: Changes) -> None:
         if self._recorder is not None:

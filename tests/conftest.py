@@ -40,3 +40,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             if isinstance(value, Platform):
                 report.sections.append((f"logs in {value.data_dir / 'logs'}", value.tails()))
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What each process of `make test` takes at a time: a file of tests, or what shares a costly scene. Live ones come
+    first, since whoever takes a long one last keeps everybody waiting; those that use this process's own database stay
+    where pytest-django has put them."""
+    for item in items:
+        shares_a_scene = item.path.parent.name in ("attacks", "faults", "pilot")
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name if shares_a_scene else item.path.stem))
+    items.sort(key=lambda item: not item.get_closest_marker("live") or bool(item.get_closest_marker("django_db")))

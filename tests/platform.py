@@ -3,21 +3,17 @@
 import json
 import secrets
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
+from cloudapi.platform import ports, probes, processes, servers
 from tests import environment
+from tests.commands import Commands
 from tests.processes import Child, wait_until
 
 HOST = "127.0.0.1"
-
-
-class CommandFailed(Exception):
-    """A management command ended with a non-zero exit code; the text is its standard error."""
 
 
 class Platform:
@@ -49,6 +45,7 @@ class Platform:
             "PYTHONUNBUFFERED": "1",
             **variables,
         }
+        self._commands = Commands(self.env, directory / "logs" / "commands.log")
         all_parts = [
             servers.valkey(self.redis_url, directory / "valkey"),
             servers.mosquitto(mosquitto, f"{self.mqtt_port} {HOST}", directory / "mosquitto"),
@@ -76,6 +73,7 @@ class Platform:
     def stop(self) -> None:
         for child in reversed(self.children.values()):
             child.stop()
+        self._commands.close()
 
     def start_process(self, name: str) -> None:
         """Starts one again that was killed, and waits until it answers."""
@@ -122,19 +120,7 @@ class Platform:
         Raises:
             CommandFailed: with its standard error.
         """
-        done = subprocess.run(
-            processes.manage(*arguments),
-            env=self.env,
-            cwd=BASE_DIR,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-        if done.returncode:
-            raise CommandFailed(f"manage.py {' '.join(arguments)}: {done.stderr[-4000:]}")
-        return done.stdout
+        return self._commands.run(*arguments, seconds=seconds)
 
     def manage(self, *arguments: str) -> Any:
         """Runs `manage.py … --json` and returns the object that it printed."""

@@ -8,7 +8,7 @@ import pytest
 from tests.attacks.brokers import Site, amqtt_site, mosquitto_site
 from tests.attacks.people import People
 from tests.attacks.scene import Scene
-from tests.attacks.table import Attack, follow
+from tests.attacks.table import NOT_STOPPED, Attack, follow, rows
 from tests.platform import Platform
 
 
@@ -54,11 +54,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not Attack.rows:
+    """Before pytest's own summary: the last lines of a long log are to say what failed."""
+    table = rows(report for reports in terminalreporter.stats.values() for report in reports)
+    if not table:
         return
     terminalreporter.section("attacks")
-    for name, outcome in Attack.rows:
+    for name, outcome in table:
         terminalreporter.line(f"{name:<95} {outcome}")
-    stopped = sum(outcome != "NOT STOPPED" for _name, outcome in Attack.rows)
-    terminalreporter.line(f"{len(Attack.rows)} attacks, {stopped} stopped")
+    stopped = sum(outcome != NOT_STOPPED for _name, outcome in table)
+    terminalreporter.line(f"{len(table)} attacks, {stopped} stopped")

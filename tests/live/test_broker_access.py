@@ -13,8 +13,9 @@ from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
 from mqtt_bridge import broker_access, credentials
 from mqtt_bridge.broker_access import dynsec_file
 from mqtt_bridge.models import MqttCredential
+from tests.commands import CommandFailed
 from tests.live.plain_client import Connect
-from tests.platform import CommandFailed, Platform
+from tests.platform import Platform
 from tests.processes import Child, wait_until
 from workspaces import services
 from workspaces.models import Workspace
