@@ -61,6 +61,12 @@ def prepare() -> tuple[dict[str, Any], list[MqttCredential]]:
     return demo, issued
 
 
+def workspace_id() -> str | None:
+    """The workspace of a demo that was prepared here before."""
+    kept = _read(settings.DATA_DIR / "demo.json").get("workspace_id")
+    return kept if isinstance(kept, str) else None
+
+
 def _workspace() -> Workspace:
     organization = Organization.objects.filter(name=ORGANIZATION).first()
     if organization is not None:

@@ -33,6 +33,8 @@ class Options:
     home: Home
     seed: int = 0
     speedup: float = 1.0
+    #: How much of its first cycle (flight and charging, 0 to 1) lies behind the aircraft when it starts.
+    head_start: float = 0.0
     #: Seconds until the aircraft leaves the topology, and how long it stays away (None: for good).
     leave_after: float | None = None
     return_after: float | None = None
@@ -54,6 +56,9 @@ class Device:
         self.flight = Flight(options.home, options.seed, self.plan)
         self.say = say
         self.link: Link
+        self.connected = False
+        #: Telemetry, and requests with their repetitions, since the start.
+        self.messages = 0
         self._random = random.Random(f"{options.seed} {options.sn}")
         self._started = asyncio.get_running_loop().time()
         self._sent: dict[str, int] = {}
@@ -71,6 +76,7 @@ class Device:
             except* SessionEnded as ended:
                 self.say(f"connection ✗ {first(ended)}")
             finally:
+                self.connected = False
                 await self.link.close()
             # Jitter, or all the devices of a site come back in the same instant.
             delay = min(LONGEST_WAIT, 2.0**self._attempt) * self._random.uniform(0.5, 1.0)
@@ -79,6 +85,7 @@ class Device:
             await asyncio.sleep(delay)
 
     async def _session(self) -> None:
+        self.connected = True
         account = f" as {self.options.endpoint.username}" if self.options.endpoint.username else ""
         self.say(f"connect ✓ {self.options.endpoint.host}:{self.options.endpoint.port}{account}")
         await self._subscribe(downlinks(self.sn))
@@ -104,6 +111,7 @@ class Device:
         ids = Ids()
 
         def body() -> Body:
+            self.messages += 1
             return envelope(data, clock=self.clock, gateway_sn=self.sn, ids=ids, method=method)
 
         def silence(attempt: int) -> None:
@@ -121,6 +129,7 @@ class Device:
         """Publishes osd, state or events of the gateway or of its aircraft."""
         self.link.publish(thing_topic(sn, kind), envelope(data, clock=self.clock, gateway_sn=self.sn, ids=ids, **more))
         key = f"{'gateway' if sn == self.sn else 'aircraft'} {kind}"
+        self.messages += 1
         self._sent[key] = self._sent.get(key, 0) + 1
 
     def _command(self, topic: str, body: Body) -> None:
@@ -139,7 +148,8 @@ class Device:
 
     @property
     def moment(self) -> Moment:
-        return self.flight.at(self.seconds * self.options.speedup)
+        ahead = self.options.head_start * self.flight.cycle_seconds
+        return self.flight.at(ahead + self.seconds * self.options.speedup)
 
     @property
     def present(self) -> bool:

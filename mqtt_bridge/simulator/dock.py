@@ -25,11 +25,13 @@ class Dock(Device):
     options: DockOptions
     #: Why the platform would not bind, for who started the simulator.
     refusal: str | None = None
+    bound = False
 
     async def start(self) -> None:
         """Order of the dock's access page: config, bind status, and the organization only while unbound."""
         await self._config()
-        if await self._is_bound():
+        self.bound = await self._is_bound()
+        if self.bound:
             self.refusal = None
         elif not (self.options.organization_id and self.options.bind_code):
             self.say("binding … no organization id and binding code given; the dock stays unbound")
@@ -87,10 +89,10 @@ class Dock(Device):
         data = _struct(await self.request("airport_organization_bind", {"bind_devices": wanted}))
         infos = [_struct(info) for info in _struct(data.get("output")).get("err_infos") or []]
         codes = {info.get("sn"): info.get("err_code") for info in infos}
-        bound = data.get("result") == 0 and all(codes.get(sn) == 0 for sn, _, _ in devices)
+        self.bound = data.get("result") == 0 and all(codes.get(sn) == 0 for sn, _, _ in devices)
         words = ", ".join(f"{sn} err_code={code}" for sn, code in codes.items())
-        self.say(f"airport_organization_bind {'✓' if bound else '✗'} result={data.get('result')} {words}".rstrip())
-        self.refusal = None if bound else f"airport_organization_bind was refused: {words or data.get('result')}"
+        self.say(f"airport_organization_bind {'✓' if self.bound else '✗'} result={data.get('result')} {words}".rstrip())
+        self.refusal = None if self.bound else f"airport_organization_bind was refused: {words or data.get('result')}"
 
     async def report(self) -> None:
         """About two messages a second in all, in three shapes."""
