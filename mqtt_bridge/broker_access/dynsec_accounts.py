@@ -73,7 +73,7 @@ def put_roles(session: DynsecSession, accesses: Sequence[Access]) -> None:
         missing: list[Access] = []
         answers = session.run([{**_create_role(access.role), "command": "modifyRole"} for access in batch])
         for access, (command, error) in zip(batch, answers, strict=True):
-            if error.endswith("not found"):
+            if error.endswith(("not found", "does not exist")):
                 missing.append(access)
             elif error:
                 raise BrokerAccessError(_refused(command, error))

@@ -12,6 +12,8 @@ from pytest_django import Settings
 from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
 from mqtt_bridge import broker_access, credentials
 from mqtt_bridge.broker_access import dynsec_file
+from mqtt_bridge.broker_access.access import accesses_of
+from mqtt_bridge.broker_access.dynsec import put_roles
 from mqtt_bridge.models import MqttCredential
 from tests.commands import CommandFailed
 from tests.live.plain_client import Connect
@@ -122,6 +124,17 @@ def test_reconcile_mends_what_differs(dynsec: int, workspace: Workspace, connect
     assert connect(dynsec, OWN, own.password).connections == ["Success"]
     assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
     assert kept.is_connected
+
+
+def test_an_account_that_the_broker_never_got_is_made_with_its_rights(
+    dynsec: int, workspace: Workspace, connect: Connect
+) -> None:
+    """As the keeper does it: whoever has made the account was killed before the broker heard of it."""
+    own = connect(dynsec, OWN, MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN).password)
+    [new] = issue(workspace, "DOCK-3")
+    put_roles(accesses_of([OWN, "DOCK-3"]))
+    assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
+    assert own.is_connected
 
 
 def test_a_refused_account_of_the_server_is_said(dynsec: int, workspace: Workspace, settings: Settings) -> None:
