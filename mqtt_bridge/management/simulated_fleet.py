@@ -39,7 +39,8 @@ is there. --remove takes all of it away. Run one fleet at a time: each device ca
 Mosquitto writes all its accounts anew for each new one: 100 are made within seconds, but beside
 2,000 each takes 0.13 s, and no messages are carried meanwhile. For thousands, run this once while
 the broker is stopped (the database has to run): the accounts are stored, and the broker gets all of
-them at once when the platform is started. Then run it again."""
+them at once from `broker_accounts --write`, which `make run` and the compose file call before they
+start it. Then run it again."""
 
 
 def _count(text: str) -> int:
