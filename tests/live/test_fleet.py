@@ -10,9 +10,10 @@ import pytest
 
 from cloudapi.platform import processes
 from mqtt_bridge import fleet
+from tests.commands import CommandFailed
 from tests.live.plain_client import Connect
 from tests.live.tenants import Tenant, devices, shell
-from tests.platform import CommandFailed, Platform
+from tests.platform import Platform
 from tests.processes import Child, wait_until
 
 pytestmark = pytest.mark.live
