@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices import heard
 from mqtt_bridge import account_endings, broker_access, connections, dispatch, inflight, ledger, publisher, topics
-from mqtt_bridge.broker_access import BrokerAccessError, prompt
+from mqtt_bridge.broker_access import BrokerAccessError, before_answer
 from mqtt_bridge.message import Message
 from mqtt_bridge.results import INTERNAL_ERROR
 from workspaces import tokens
@@ -37,7 +37,7 @@ def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
         log.exception("%s of %s failed", message.method, message.gateway_sn)
         data = {"result": INTERNAL_ERROR}
     if message.method in CHANGING_RIGHTS:
-        prompt.settle(message.gateway_sn)
+        before_answer.settle(message.gateway_sn)
     _publish(self, message, data)
     inflight.done(self.request.id or "")
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from cloudapi.valkey import after_commit, client
-from mqtt_bridge.broker_access import dynsec, emqx
+from mqtt_bridge.broker_access import dynsec, emqx, told
 from mqtt_bridge.broker_access.access import Account, accesses, all_accesses
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
 
@@ -46,7 +46,9 @@ def put(credentials: Collection[Account]) -> None:
     broker = adapter()
     if credentials and broker is not None:
         broker.put(accesses(credentials))
-        announce([credential.username for credential in credentials])
+        usernames = [credential.username for credential in credentials]
+        told.forget(usernames)
+        announce(usernames)
 
 
 def remove(usernames: Collection[str]) -> None:
@@ -54,6 +56,7 @@ def remove(usernames: Collection[str]) -> None:
     broker = adapter()
     if usernames and broker is not None:
         broker.remove(usernames)
+        told.forget(usernames)
 
 
 def reconcile() -> Changes:
@@ -62,6 +65,7 @@ def reconcile() -> Changes:
     if broker is None:
         return Changes([], [], [])
     changes = Changes(*broker.reconcile(all_accesses()))
+    told.forget([*changes.created, *changes.changed, *changes.removed])
     announce([*changes.created, *changes.changed])
     return changes
 
@@ -78,6 +82,6 @@ def adapter() -> ModuleType | None:
 
 def announce(usernames: Collection[str]) -> None:
     """Tell the keeper that others have put these accounts. Their rights were computed there, perhaps in a transaction
-    that others do not see yet, so they are checked again."""
+    that others do not see yet, so they are checked again; and one may have ended since, and is removed."""
     if usernames:
         after_commit(lambda: client().publish(PUT_CHANNEL, " ".join(usernames)))

@@ -66,6 +66,13 @@ def usernames_of(sns: Collection[str]) -> set[str]:
     return found
 
 
+def may_come_back(gateway_sn: str, sub_devices: Collection[str]) -> bool:
+    """Whether all of these have merely left the gateway: they are behind no other, and its organization's as before."""
+    owners = Workspace.objects.unscoped().filter(devices__sn=gateway_sn).values("organization")
+    left = Device.objects.unscoped().filter(gateway__isnull=True, workspace__organization__in=owners)
+    return left.filter(sn__in=sub_devices).count() == len(sub_devices)
+
+
 def accesses(accounts: Iterable[Account]) -> list[Access]:
     """What the broker has to know of these accounts now, in their order."""
     listed = list(accounts)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from mqtt_bridge.broker_access import dynsec_accounts
 from mqtt_bridge.broker_access.access import Access, accesses_of
-from mqtt_bridge.broker_access.dynsec_session import DynsecSession
+from mqtt_bridge.broker_access.dynsec_session import PATIENCE, DynsecSession
 
 #: An account is put before the transaction that makes it commits; so long (s) it may be unknown to us.
 UNCOMMITTED_FOR = 2.0
@@ -17,15 +17,16 @@ def put(accesses: Collection[Access]) -> None:
         dynsec_accounts.put(session, accesses)
 
 
-def put_roles(accesses: Sequence[Access]) -> None:
-    """Give accounts that exist their present rights; their sessions go on."""
-    with DynsecSession() as session:
-        dynsec_accounts.put_roles(session, accesses)
+def put_roles(accesses: Sequence[Access], *, patience: float = PATIENCE) -> list[str]:
+    """Give accounts that exist their present rights; their sessions go on. Returns the user names that the broker does
+    not know. It waits `patience` seconds for each step."""
+    with DynsecSession(patience) as session:
+        return dynsec_accounts.put_roles(session, accesses)
 
 
-def current(accesses: Sequence[Access]) -> list[Access]:
-    """Those of these accounts that have their present rights."""
-    with DynsecSession() as session:
+def current(accesses: Sequence[Access], *, patience: float = PATIENCE) -> list[Access]:
+    """Those of these accounts that have their present rights. It waits `patience` seconds for each step."""
+    with DynsecSession(patience) as session:
         return dynsec_accounts.current(session, accesses)
 
 

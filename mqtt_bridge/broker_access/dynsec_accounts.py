@@ -8,11 +8,13 @@ from mqtt_bridge.broker_access.access import Access
 from mqtt_bridge.broker_access.dynsec_file import account, acls, fingerprint
 from mqtt_bridge.broker_access.dynsec_session import Command, DynsecSession
 from mqtt_bridge.broker_access.errors import BrokerAccessError
+from mqtt_bridge.broker_access.pace import AT_ONCE, REST
 from mqtt_bridge.broker_access.roles import GATEWAY_ROLE_PREFIX, Role
 
-#: Mosquitto does nothing else while it writes a page, or while it carries out a message with commands.
+#: Mosquitto does nothing else while it writes a page.
 _PAGE = 100
-_BREATH = 20
+#: It says "not found" of what it is to delete, "does not exist" of what it is to modify.
+_UNKNOWN = ("not found", "does not exist")
 
 
 def mend(session: DynsecSession, accesses: Sequence[Access]) -> tuple[list[str], list[str], list[str]]:
@@ -65,21 +67,22 @@ def put(session: DynsecSession, accesses: Iterable[Access]) -> None:
             raise BrokerAccessError(_refused(command, error))
 
 
-def put_roles(session: DynsecSession, accesses: Sequence[Access]) -> None:
-    """Give accounts their present rights; their sessions go on. One that does not exist is made."""
-    for start in range(0, len(accesses), _BREATH):
+def put_roles(session: DynsecSession, accesses: Sequence[Access]) -> list[str]:
+    """Give accounts their present rights; their sessions go on. Returns the user names that the broker does not know:
+    they may have ended since their rights were looked up, so they are not made."""
+    missing: list[str] = []
+    for start in range(0, len(accesses), AT_ONCE):
         began = time.monotonic()
-        batch = accesses[start : start + _BREATH]
-        missing: list[Access] = []
+        batch = accesses[start : start + AT_ONCE]
         answers = session.run([{**_create_role(access.role), "command": "modifyRole"} for access in batch])
         for access, (command, error) in zip(batch, answers, strict=True):
-            if error.endswith(("not found", "does not exist")):
-                missing.append(access)
+            if error.endswith(_UNKNOWN):
+                missing.append(access.username)
             elif error:
                 raise BrokerAccessError(_refused(command, error))
-        put(session, missing)
-        if start + _BREATH < len(accesses):
-            time.sleep(time.monotonic() - began)
+        if start + AT_ONCE < len(accesses):
+            time.sleep((time.monotonic() - began) * REST)
+    return missing
 
 
 def remove(session: DynsecSession, usernames: Collection[str]) -> None:
@@ -89,7 +92,7 @@ def remove(session: DynsecSession, usernames: Collection[str]) -> None:
         commands.append({"command": "deleteClient", "username": username})
         commands.append({"command": "deleteRole", "rolename": GATEWAY_ROLE_PREFIX + username})
     for command, error in session.run(commands):
-        if error and not error.endswith("not found"):
+        if error and not error.endswith(_UNKNOWN):
             raise BrokerAccessError(_refused(command, error))
 
 

@@ -20,7 +20,8 @@ from mqtt_bridge.connection import make_client
 Command = dict[str, Any]
 
 _TOPIC = "$CONTROL/dynamic-security/v1"
-_TIMEOUT = 10.0
+#: How long (s) a step may take: connecting, logging in, answering.
+PATIENCE = 10.0
 #: Mosquitto 2.0.11 writes its whole file after each command: 60 ms with 2,000 gateways.
 _TIMEOUT_PER_COMMAND = 0.25
 #: A list of commands stays well below a megabyte, which brokers may be set to refuse.
@@ -33,11 +34,12 @@ class DynsecSession:
     Raises BrokerUnreachable or BrokerAccessError, from entering as well as from the methods.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._id = secrets.token_hex(8)
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._client = make_client(f"cloudapi-accounts-{self._id}")
-        self._client.connect_timeout = _TIMEOUT
+        self._client.connect_timeout = patience
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -96,12 +98,13 @@ class DynsecSession:
         self._client.publish(_TOPIC, json.dumps({"commands": marked}), qos=1)
         answers: dict[str, dict[str, Any]] = {}
         while len(answers) < len(commands):
-            for answer in self._wait_for("answered", _TIMEOUT + _TIMEOUT_PER_COMMAND * len(commands)):
+            for answer in self._wait_for("answered", _TIMEOUT_PER_COMMAND * len(commands)):
                 if answer.get("correlationData") in marks:
                     answers[answer["correlationData"]] = answer
         return [answers[mark] for mark in marks]
 
-    def _wait_for(self, wanted: str, seconds: float = _TIMEOUT) -> Any:
+    def _wait_for(self, wanted: str, more: float = 0.0) -> Any:
+        seconds = self._patience + more
         deadline = time.monotonic() + seconds
         while True:
             try:

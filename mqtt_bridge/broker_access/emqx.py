@@ -9,7 +9,7 @@ import redis
 
 from mqtt_bridge.broker_access import emqx_accounts, emqx_sessions
 from mqtt_bridge.broker_access.access import Access
-from mqtt_bridge.broker_access.emqx_api import EmqxApi, is_configured
+from mqtt_bridge.broker_access.emqx_api import PATIENCE, EmqxApi, is_configured
 from mqtt_bridge.broker_access.errors import BrokerAccessError
 from mqtt_bridge.broker_access.roles import Role, allows
 
@@ -25,12 +25,14 @@ def put(accesses: Collection[Access]) -> None:
     _end_sessions(usernames)
 
 
-def put_roles(accesses: Collection[Access]) -> None:
-    """These accounts have their present rights and no others; their sessions go on."""
-    renew({access.username: [access.role] for access in accesses})
+def put_roles(accesses: Collection[Access], *, patience: float = PATIENCE) -> list[str]:
+    """These accounts have their present rights and no others; their sessions go on. None of them is unknown: EMQX asks
+    us. It waits `patience` seconds for each answer."""
+    renew({access.username: [access.role] for access in accesses}, patience=patience)
+    return []
 
 
-def current(_accesses: Collection[Access]) -> list[Access]:
+def current(_accesses: Collection[Access], *, patience: float = PATIENCE) -> list[Access]:
     """Nobody knows what EMQX was answered last."""
     return []
 
@@ -58,7 +60,7 @@ def _needing_valkey() -> Iterator[None]:
         raise BrokerAccessError(f"Valkey does not answer, which knows the sessions at EMQX: {error}") from error
 
 
-def renew(rights: Mapping[str, Collection[Role]]) -> None:
+def renew(rights: Mapping[str, Collection[Role]], *, patience: float = PATIENCE) -> None:
     """These accounts (user name → roles) may now do this and nothing else; their sessions go on.
 
     EMQX asks anew what it has kept, and subscriptions that they lost end. Raises BrokerAccessError; what EMQX has kept
@@ -66,7 +68,7 @@ def renew(rights: Mapping[str, Collection[Role]]) -> None:
     """
     emqx_accounts.forget(rights.keys())
     if is_configured():
-        with EmqxApi() as api:
+        with EmqxApi(patience) as api:
             for username, roles in rights.items():
                 api.renew_rights(username, partial(allows, roles, "subscribe"))
 

@@ -11,7 +11,8 @@ from django.conf import settings
 
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
 
-_TIMEOUT = 5.0
+#: How long (s) an answer may take.
+PATIENCE = 5.0
 _PAGE = 100
 
 
@@ -22,10 +23,10 @@ def is_configured() -> bool:
 class EmqxApi:
     """Use as a context manager. Raises BrokerUnreachable when nothing answers, BrokerAccessError for a refusal."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
         address = urlsplit(settings.EMQX_API_URL)
         connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
-        self._connection = connect(address.hostname or "", address.port, timeout=_TIMEOUT)
+        self._connection = connect(address.hostname or "", address.port, timeout=patience)
         self._base = address.path.rstrip("/") + "/api/v5"
         key = f"{settings.EMQX_API_KEY}:{settings.EMQX_API_SECRET}"
         self._headers = {

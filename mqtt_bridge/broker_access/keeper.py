@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from math import inf
+from types import ModuleType
 
 import redis
 from django.db import Error as DatabaseError
@@ -19,8 +20,8 @@ from django.db import close_old_connections
 from cloudapi.valkey import client, text
 from devices import live
 from mqtt_bridge import broker_access
-from mqtt_bridge.broker_access import prompt
-from mqtt_bridge.broker_access.access import Access, accesses_of, all_accesses, usernames_of
+from mqtt_bridge.broker_access import pace, told
+from mqtt_bridge.broker_access.access import Access, accesses_of, all_accesses, may_come_back, usernames_of
 from mqtt_bridge.broker_access.errors import BrokerAccessError
 from mqtt_bridge.broker_access.roles import Role
 
@@ -29,11 +30,7 @@ log = logging.getLogger(__name__)
 COMPARE_SECONDS = 20.0
 RECONCILE_SECONDS = 300.0
 _RETRY_SECONDS = 2.0
-#: Mosquitto writes its whole file for each change, 0.1 s with 2,000 accounts, and carries no messages meanwhile. So it
-#: stands still for about so long (s) at a time, and works for so many times as long in between.
-STILL_SECONDS, PAUSE = 0.1, 1
-MAX_BATCH = 20
-#: Where changes are dear, rights that only end wait so long (s): most aircraft that left their gateway come back.
+#: Where changes are dear, the rights for aircraft that left their gateway end after so long (s): most come back.
 ENDING_PATIENCE = 60.0
 
 
@@ -44,7 +41,7 @@ class Keeper:
         self._stop = stop
         #: User name → what the broker was told last.
         self._told: dict[str, Access] = {}
-        #: User name → since when (monotonic) the broker has to be told, -inf if the account gains rights.
+        #: User name → by when (monotonic) the broker has to be told.
         self._due: dict[str, float] = {}
         self._batch = 1
         self._is_dear = False
@@ -93,10 +90,12 @@ class Keeper:
         if time.monotonic() >= self._reconcile_at:
             self.reconcile()
         elif time.monotonic() >= self._compare_at:
-            self._compare()
+            self._compare(doubtful)
         elif sns or doubtful:
-            before = {username for username, told in self._told.items() if not sns.isdisjoint(told.sub_devices)}
-            self._note(accesses_of(usernames_of(sns) | before | doubtful))
+            before = {username for username, known in self._told.items() if not sns.isdisjoint(known.sub_devices)}
+            wanted = accesses_of(usernames_of(sns) | before | doubtful)
+            self._end(doubtful - {access.username for access in wanted})
+            self._note(wanted)
         if time.monotonic() >= self._resume_at and (some := self._next()):
             self._tell(some)
 
@@ -107,6 +106,7 @@ class Keeper:
             return
         wanted = all_accesses()
         created, changed, removed = broker.reconcile(wanted)
+        told.forget([*created, *changed, *removed])
         if created or changed or removed:
             log.info("Accounts at the broker: %d made, %d changed, %d ended", len(created), len(changed), len(removed))
         # What had to be mended is looked at again by the next comparison.
@@ -116,15 +116,18 @@ class Keeper:
         self._reconcile_at = time.monotonic() + RECONCILE_SECONDS
         self._compare_at = 0.0 if mended else time.monotonic() + COMPARE_SECONDS
 
-    def _compare(self) -> None:
+    def _compare(self, doubtful: set[str]) -> None:
         """Compare the tables with what the broker was told."""
         wanted = all_accesses()
-        ended = self._told.keys() - {access.username for access in wanted}
-        broker_access.remove(ended)
-        for username in ended:
-            del self._told[username]
+        self._end((self._told.keys() | doubtful) - {access.username for access in wanted})
         self._note(wanted)
         self._compare_at = time.monotonic() + COMPARE_SECONDS
+
+    def _end(self, usernames: set[str]) -> None:
+        """These have no row: they ended, and who put them meanwhile did not know."""
+        broker_access.remove(usernames)
+        for username in usernames:
+            self._told.pop(username, None)
 
     def _note(self, wanted: Iterable[Access]) -> None:
         """Note whom the broker has to be told about; it is asked where nobody remembers."""
@@ -139,18 +142,24 @@ class Keeper:
         current = broker.current(unheard_of) if broker is not None and unheard_of else []
         self._told |= {access.username: access for access in current}
         for access in changed:
-            told = self._role_told(access.username)
-            if told == access.role:
+            role = self._role_told(access.username)
+            if role == access.role:
                 self._due.pop(access.username, None)
             else:
-                gains = told is None or not set(access.role.publish) <= set(told.publish)
-                since = -inf if gains else time.monotonic()
-                self._due[access.username] = min(since, self._due.get(access.username, since))
+                by = time.monotonic() + (ENDING_PATIENCE if self._can_wait(access) else 0.0)
+                self._due[access.username] = min(by, self._due.get(access.username, by))
+
+    def _can_wait(self, access: Access) -> bool:
+        """Whether it gains nothing, and loses nothing but the rights for aircraft that may come back."""
+        before = self._told.get(access.username)
+        if before is None or not before.sub_devices > access.sub_devices:
+            return False
+        return may_come_back(access.gateway_sn, before.sub_devices - access.sub_devices)
 
     def _next(self) -> list[str]:
-        """The accounts to tell the broker about now, those that gain rights first."""
-        latest = time.monotonic() - (ENDING_PATIENCE if self._is_dear else 0.0)
-        return sorted((name for name, since in self._due.items() if since <= latest), key=self._due.__getitem__)[
+        """The accounts to tell the broker about now. Those that can wait come last, and not later than they must."""
+        latest = time.monotonic() if self._is_dear else inf
+        return sorted((name for name, by in self._due.items() if by <= latest), key=self._due.__getitem__)[
             : self._batch
         ]
 
@@ -161,18 +170,32 @@ class Keeper:
         if broker is not None and (accesses := accesses_of(some)):
             # The task that has answered the gateway may have told the broker already.
             current = {access.username for access in broker.current(accesses)}
+            ended: set[str] = set()
             if due := [access for access in accesses if access.username not in current]:
-                broker.put_roles(due)
-                took = time.monotonic() - began
-                prompt.note_cost(took / len(due))
-                self._is_dear = took / len(due) > prompt.DEAR
-                self._batch = max(1, min(MAX_BATCH, int(STILL_SECONDS / took * len(due))))
-                self._resume_at = time.monotonic() + took * PAUSE
-            prompt.note_told(accesses)
-            self._told |= {access.username: access for access in accesses}
+                ended = self._make(broker, broker.put_roles(due))
+                self._take_time(time.monotonic() - began, len(due))
+            known = [access for access in accesses if access.username not in ended]
+            told.note(known)
+            self._told |= {access.username: access for access in known}
         for username in some:
             del self._due[username]
 
+    def _make(self, broker: ModuleType, missing: list[str]) -> set[str]:
+        """Make accounts that the broker lacks; returns those that ended meanwhile."""
+        if not missing:
+            return set()
+        broker.put(accesses_of(missing))
+        ended = set(missing) - {access.username for access in accesses_of(missing)}
+        self._end(ended)
+        return ended
+
+    def _take_time(self, took: float, changes: int) -> None:
+        """So many changes took so long (s): leave the broker its time for messages."""
+        pace.note_cost(took / changes)
+        self._is_dear = took / changes > pace.DEAR
+        self._batch = max(1, min(pace.AT_ONCE, int(pace.STILL_SECONDS / took * changes)))
+        self._resume_at = time.monotonic() + took * pace.REST
+
     def _role_told(self, username: str) -> Role | None:
-        told = self._told.get(username)
-        return told.role if told is not None else None
+        known = self._told.get(username)
+        return known.role if known is not None else None

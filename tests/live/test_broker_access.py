@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pytest
 from pytest_django import Settings
 
 from cloudapi.platform import BASE_DIR, ports, probes, processes, servers
+from devices import ownership
 from mqtt_bridge import broker_access, credentials
-from mqtt_bridge.broker_access import dynsec_file
-from mqtt_bridge.broker_access.access import accesses_of
-from mqtt_bridge.broker_access.dynsec import put_roles
+from mqtt_bridge.broker_access import before_answer, dynsec_file
+from mqtt_bridge.broker_access import dynsec as dynsec_adapter
+from mqtt_bridge.broker_access.access import Access, accesses
+from mqtt_bridge.broker_access.keeper import Keeper
 from mqtt_bridge.models import MqttCredential
 from tests.commands import CommandFailed
+from tests.factories import device
 from tests.live.plain_client import Connect
 from tests.platform import Platform
 from tests.processes import Child, wait_until
@@ -112,6 +116,84 @@ def test_a_removed_account_is_out(dynsec: int, workspace: Workspace, connect: Co
     assert connect(dynsec, OWN, credential.password).connections == ["Not authorized"]
 
 
+def test_giving_rights_brings_no_account_back(dynsec: int, workspace: Workspace, connect: Connect) -> None:
+    """A task looks up what a gateway may do, its account is removed, and then the task tells the broker."""
+    credential = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    looked_up = accesses([credential])
+    credentials.remove(credential=credential)
+    broker_access.remove([OWN])
+    assert dynsec_adapter.put_roles(looked_up) == [OWN]
+    assert connect(dynsec, OWN, credential.password).connections == ["Not authorized"]
+
+
+def test_an_account_that_was_put_after_its_end_ends_again(
+    dynsec: int, workspace: Workspace, connect: Connect, valkey: str
+) -> None:
+    """Of two administrators, one removes an account and the other has just given it a new password."""
+    keeper = Keeper(threading.Event())
+    keeper.step(set(), set())
+    credential = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    rotated = MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN)
+    credentials.rotate(credential=rotated)
+    credentials.remove(credential=credential)
+    broker_access.remove([OWN])
+    broker_access.put([rotated])
+    back = connect(dynsec, OWN, rotated.password)
+    assert back.connections == ["Success"]
+    keeper.step(set(), {OWN})
+    wait_until(lambda: not back.is_connected, "the session ends")
+    assert connect(dynsec, OWN, rotated.password).connections == ["Not authorized"]
+
+
+def test_an_account_that_the_broker_never_got_is_made_with_its_rights(
+    dynsec: int, workspace: Workspace, connect: Connect, valkey: str
+) -> None:
+    """Whoever has made the account was killed before the broker heard of it."""
+    keeper = Keeper(threading.Event())
+    keeper.step(set(), set())
+    own = connect(dynsec, OWN, MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN).password)
+    [new] = issue(workspace, "DOCK-3")
+    keeper.step({"DOCK-3"}, set())
+    assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
+    assert own.is_connected
+
+
+def test_an_account_that_ends_while_it_is_made_is_not_there(
+    dynsec: int, workspace: Workspace, connect: Connect, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(threading.Event())
+    keeper.step(set(), set())
+    [new] = issue(workspace, "DOCK-3")
+    put = dynsec_adapter.put
+
+    def removed_meanwhile(made: list[Access]) -> None:
+        credentials.remove(credential=MqttCredential.objects.in_workspace(workspace).get(gateway_sn="DOCK-3"))
+        broker_access.remove(["DOCK-3"])
+        put(made)
+
+    monkeypatch.setattr(dynsec_adapter, "put", removed_meanwhile)
+    keeper.step({"DOCK-3"}, set())
+    assert connect(dynsec, "DOCK-3", new.password).connections == ["Not authorized"]
+
+
+def test_rights_hold_before_the_answer_also_for_an_account_made_anew(
+    dynsec: int, workspace: Workspace, valkey: str
+) -> None:
+    """What the broker was told of an account that had the same name says nothing about this one."""
+    ownership.claim(sns=[OWN], workspace=workspace)
+    before_answer.settle(OWN)
+    [bound] = accesses(MqttCredential.objects.in_workspace(workspace).filter(gateway_sn=OWN))
+    assert dynsec_adapter.current([bound]) == [bound]
+    credentials.remove(credential=MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN))
+    ownership.release(device=device(OWN))
+    broker_access.remove([OWN])
+    broker_access.put(issue(workspace, OWN))
+    ownership.claim(sns=[OWN], workspace=workspace)
+    before_answer.settle(OWN)
+    [now] = accesses(MqttCredential.objects.in_workspace(workspace).filter(gateway_sn=OWN))
+    assert dynsec_adapter.current([now]) == [now]
+
+
 def test_reconcile_mends_what_differs(dynsec: int, workspace: Workspace, connect: Connect) -> None:
     assert broker_access.reconcile() == ([], [], [])
     own, other = MqttCredential.objects.in_workspace(workspace).order_by("gateway_sn")
@@ -124,17 +206,6 @@ def test_reconcile_mends_what_differs(dynsec: int, workspace: Workspace, connect
     assert connect(dynsec, OWN, own.password).connections == ["Success"]
     assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
     assert kept.is_connected
-
-
-def test_an_account_that_the_broker_never_got_is_made_with_its_rights(
-    dynsec: int, workspace: Workspace, connect: Connect
-) -> None:
-    """As the keeper does it: whoever has made the account was killed before the broker heard of it."""
-    own = connect(dynsec, OWN, MqttCredential.objects.in_workspace(workspace).get(gateway_sn=OWN).password)
-    [new] = issue(workspace, "DOCK-3")
-    put_roles(accesses_of([OWN, "DOCK-3"]))
-    assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
-    assert own.is_connected
 
 
 def test_a_refused_account_of_the_server_is_said(dynsec: int, workspace: Workspace, settings: Settings) -> None:
