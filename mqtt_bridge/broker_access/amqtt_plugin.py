@@ -13,15 +13,12 @@ from django.conf import settings
 
 from mqtt_bridge import controllers
 from mqtt_bridge.broker_access.access import accesses, accesses_of
+from mqtt_bridge.broker_access.amqtt_rights import KnownRights
 from mqtt_bridge.broker_access.amqtt_sessions import client_id_of
 from mqtt_bridge.broker_access.roles import SERVER, Right, Role, allows, allows_early
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 
 logger = logging.getLogger(__name__)
-#: How long (s) the rights of an account are taken as they were read.
-FRESH_FOR = 1.0
-#: After so long (s) a refusal is looked up again: who has just been bound must not lose what it sends next.
-REFUSED_FOR = 0.02
 _RIGHTS: dict[Action, Right] = {
     Action.PUBLISH: "publish",
     Action.RECEIVE: "receive",
@@ -32,16 +29,15 @@ _RIGHTS: dict[Action, Right] = {
 class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no types
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
-        #: User name → its roles, and until when they are fresh.
-        self._roles: dict[str, tuple[list[Role], float]] = {}
+        self._rights = KnownRights(database_sync_to_async(roles_now))
 
     async def authenticate(self, *, session: Session) -> bool:
-        username = session.username or ""
+        username, asked_at = session.username or "", time.monotonic()
         roles = await database_sync_to_async(roles_of_login)(username, session.password or "", client_id_of(session))
         if not roles:
             logger.warning("Login refused: user name %.64r, from %s", session.username, session.remote_address)
             return False
-        self._keep(username, roles)
+        self._rights.note(username, roles, asked_at)
         return True
 
     async def topic_filtering(
@@ -49,25 +45,10 @@ class AccountsPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]  # 
     ) -> bool:
         if session is None or topic is None or action is None:
             return False
-        roles, right = await self._roles_of(session.username or ""), _RIGHTS[action]
-        if _may(roles, right, topic):
+        username, right, asked_at = session.username or "", _RIGHTS[action], time.monotonic()
+        if _may(await self._rights.recent(username), right, topic):
             return True
-        return _may(await self._roles_of(session.username or "", fresh_for=REFUSED_FOR), right, topic)
-
-    async def _roles_of(self, username: str, *, fresh_for: float = FRESH_FOR) -> list[Role]:
-        roles, fresh_until = self._roles.get(username, ([], 0.0))
-        if time.monotonic() < fresh_until - FRESH_FOR + fresh_for:
-            return roles
-        self._forget_stale()
-        return self._keep(username, await database_sync_to_async(roles_now)(username))
-
-    def _keep(self, username: str, roles: list[Role]) -> list[Role]:
-        self._roles[username] = roles, time.monotonic() + FRESH_FOR
-        return roles
-
-    def _forget_stale(self) -> None:
-        now = time.monotonic()
-        self._roles = {name: kept for name, kept in self._roles.items() if now < kept[1]}
+        return _may(await self._rights.now(username, asked_at), right, topic)
 
 
 def _may(roles: list[Role], right: Right, topic: str) -> bool:
