@@ -47,6 +47,12 @@ class _Record(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Record)
 
+#: KEYS: generation, record; ARGV: the record's generation, the record, how long it is kept (s). A record of an earlier
+#: generation must not take the place of the present one, which may say that the account has ended.
+_KEEP = """
+if (redis.call('GET', KEYS[1]) or '0') == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+"""
+
 
 def look_up(username: str) -> Facts | None:
     """None for an unknown or ended account. Raises django.db.DatabaseError when neither Valkey nor the tables know."""
@@ -100,7 +106,9 @@ def _read(username: str) -> Facts | None:
 
 def _keep(username: str, record: _Record, seconds: int) -> None:
     try:
-        client().set(_record_key(username), msgspec.json.encode(record), ex=seconds)
+        keys = _generation_key(username), _record_key(username)
+        # The client types say that arguments are strings.
+        client().eval(_KEEP, 2, *keys, str(record.generation), msgspec.json.encode(record).decode(), str(seconds))
     except redis.RedisError as error:
         log.warning("Valkey does not take an account's facts: %s", error)
 

@@ -299,3 +299,20 @@ def test_compose_with_emqx_is_valid_and_hands_the_secret_over(tmp_path: Path) ->
         [compose, *files, "config", "-q"], env={**env, "EMQX_HTTP_SECRET": ""}, capture_output=True, check=False
     )
     assert b"EMQX_HTTP_SECRET" in missing.stderr
+
+
+def test_an_ended_account_stays_out_though_a_question_was_under_way(
+    dock: MqttCredential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account is ended at the broker before its row goes: what was read meanwhile must not let it in again."""
+    read = emqx_accounts._read
+
+    def ended_meanwhile(username: str) -> emqx_accounts.Facts | None:
+        facts = read(username)
+        monkeypatch.setattr(emqx_accounts, "_read", read)
+        emqx_accounts.block([username])
+        return facts
+
+    monkeypatch.setattr(emqx_accounts, "_read", ended_meanwhile)
+    emqx_accounts.look_up(GATEWAY)
+    assert emqx_accounts.look_up(GATEWAY) is None
