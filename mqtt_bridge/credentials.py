@@ -6,12 +6,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from devices import products
 from devices.models import Device
 from devices.sn import is_sn
-from mqtt_bridge.models import MqttCredential, new_seed
+from mqtt_bridge.models import DeviceCertificate, MqttCredential, new_seed
 from workspaces import audit
 from workspaces.models import User, Workspace
 
@@ -51,7 +52,13 @@ def refusals(*, sns: Sequence[str], workspace: Workspace) -> list[str]:
     bound = Device.objects.unscoped().filter(elsewhere, sn__in=sns).values_list("sn", flat=True)
     problems += [_("%(sn)s is bound to another organization.") % {"sn": sn} for sn in bound]
     issued = MqttCredential.objects.unscoped().filter(elsewhere, gateway_sn__in=sns)
-    return problems + [_foreign(sn) for sn in issued.values_list("gateway_sn", flat=True)]
+    problems += [_foreign(sn) for sn in issued.values_list("gateway_sn", flat=True)]
+    # A certificate names an account: who has one of before would have the new account, too.
+    valid = DeviceCertificate.objects.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
+    others = valid.exclude(organization=workspace.organization_id).filter(gateway_sn__in=sns)
+    certified = sorted(set(others.values_list("gateway_sn", flat=True)))
+    sentence = _("%(sn)s has a client certificate of another organization, which the platform has to revoke first.")
+    return problems + [sentence % {"sn": sn} for sn in certified]
 
 
 def model_columns(model_key: str) -> dict[str, int]:
@@ -91,7 +98,8 @@ def _issue_one(sn: str, workspace: Workspace, user: User | None, only_new: bool)
         if only_new:
             raise ValidationError(_("%(sn)s has been added already, and keeps its password.") % {"sn": sn})
         existing.workspace = workspace
-        existing.save(update_fields=["workspace"])
+        existing.created_at = timezone.now()  # what was released before is the organization's again
+        existing.save(update_fields=["workspace", "created_at"])
         rotate(credential=existing, user=user)
         return existing
     try:

@@ -12,9 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
+from mqtt_bridge import credentials
 from mqtt_bridge.device_ca import authority, files, issuing
 from mqtt_bridge.device_ca.authority import CertificateError
 from mqtt_bridge.models import DeviceCertificate, MqttCredential
@@ -193,3 +196,27 @@ def test_what_is_unknown_cannot_be_revoked() -> None:
     for which in ("NOBODY", DOCK, "ABCDEF"):
         with pytest.raises(CommandError, match=which):
             run("revoke", which)
+
+
+# --- a gateway that changes hands -------------------------------------------------------------------------------------
+def test_a_former_owners_certificate_opens_no_new_account(tmp_path: Path, theirs: Workspace) -> None:
+    """A certificate names an account: whoever has one of a dock that was sold would have its new owner's account."""
+    serial = run("issue", DOCK, "--out", str(tmp_path))["serial"]
+    credentials.remove(credential=MqttCredential.objects.unscoped().get(gateway_sn=DOCK))
+    with pytest.raises(ValidationError, match="certificate"):
+        make_gateway(theirs, DOCK)
+    assert not MqttCredential.objects.unscoped().filter(gateway_sn=DOCK).exists()
+    run("revoke", serial)
+    make_gateway(theirs, DOCK)
+    assert MqttCredential.objects.unscoped().get(gateway_sn=DOCK).workspace == theirs
+
+
+def test_an_own_or_expired_certificate_hinders_no_new_account(
+    tmp_path: Path, ours: Workspace, theirs: Workspace
+) -> None:
+    run("issue", DOCK, "--out", str(tmp_path))
+    credentials.remove(credential=MqttCredential.objects.unscoped().get(gateway_sn=DOCK))
+    make_gateway(ours, DOCK)
+    credentials.remove(credential=MqttCredential.objects.unscoped().get(gateway_sn=DOCK))
+    DeviceCertificate.objects.update(expires_at=timezone.now())
+    make_gateway(theirs, DOCK)

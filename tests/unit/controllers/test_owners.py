@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from devices import ownership
 from devices.models import Device
 from mqtt_bridge.broker_access.amqtt_plugin import roles_of_login
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import device, make_bound, make_gateway
 from tests.unit.controllers.steps import AIR, RC, bind, name_controller, report
-from tests.unit.dji import ask, token
+from tests.unit.dji import ask, make_controller, token
 from workspaces import services
 from workspaces.models import Role, Workspace
 
@@ -107,3 +108,11 @@ def snapshot_of(sn: str) -> Any:
 def test_an_aircraft_is_no_controller(ours: Workspace) -> None:
     make_bound(ours, "DOCK1", AIR)
     assert name_controller(token(ours, Role.PILOT), AIR).refused
+
+
+def test_a_controller_that_was_added_again_after_its_release_is_not_free(ours: Workspace, theirs: Workspace) -> None:
+    make_controller(theirs, RC)
+    ownership.release(device=device(RC))
+    make_gateway(theirs, RC, "2-144-0")
+    assert name_controller(token(ours, Role.PILOT)).code == 210232
+    assert MqttCredential.objects.unscoped().get(gateway_sn=RC).workspace == theirs
