@@ -51,9 +51,12 @@ def move(devices: Sequence[Device], *, workspace: Workspace, user: User | None =
 
 @transaction.atomic
 def release(*, device: Device, user: User | None = None) -> None:
-    """Take a device out of its workspace. It stays known, unclaimed, and has to bind again."""
+    """Take a device out of its workspace. It stays known, unclaimed, and has to bind again.
+
+    Nothing changes if it is in another workspace by now than the caller saw it in.
+    """
     workspace = lock([device.sn])[0].workspace
-    if workspace is None:
+    if workspace is None or workspace.pk != device.workspace_id:
         return
     Device.objects.unscoped().filter(pk=device.pk).update(
         workspace=None,

@@ -217,3 +217,13 @@ def test_a_dock_does_not_take_another_dock_along(ours: Workspace) -> None:
     data = bind_data(code, ours.organization.organization_id, ["UNKNOWN"], device_model_key="2-56-0")
     answer = send(gateway, "airport_organization_bind", data)
     assert answer["output"]["err_infos"] == [{"sn": "UNKNOWN", "err_code": BIND_FAILED}]
+
+
+def test_who_releases_what_has_changed_hands_since_releases_nothing(ours: Workspace, theirs: Workspace) -> None:
+    """A page was loaded, a colleague has released the dock, and its new owner has bound it."""
+    make_bound(ours, "DOCK")
+    seen = device("DOCK")
+    ownership.release(device=seen)
+    ownership.claim(sns=["DOCK"], workspace=theirs)
+    ownership.release(device=seen)
+    assert device("DOCK").workspace == theirs
