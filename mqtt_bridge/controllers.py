@@ -87,8 +87,10 @@ def pin(*, username: str, client_id: str) -> None:
     comes back and sends its topology again. If not, the account ends. Raises broker_access.BrokerAccessError, and then
     nothing has changed.
     """
-    waiting = UnpinnedCredential.objects.unscoped().select_for_update(of=("self",)).filter(username=username)
-    account = waiting.select_related("workspace__organization", "pilot").first()
+    waiting = UnpinnedCredential.objects.unscoped().filter(username=username)
+    # Logging out locks the pilot first, then ends the accounts.
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=waiting.values("pilot")).values_list("pk"))
+    account = waiting.select_for_update(of=("self",)).select_related("workspace__organization", "pilot").first()
     if account is None:
         return
     try:

@@ -39,7 +39,7 @@ def take_over(
     if not is_sn(gateway_sn):
         raise Refused(_("This is no serial number of a controller."))
     # One pilot's log-ins one at a time, so that the day's count is exact.
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     account = _lock_account(gateway_sn)
     Device.objects.bulk_create([Device(sn=gateway_sn)], ignore_conflicts=True)
     [device] = ownership.lock([gateway_sn])

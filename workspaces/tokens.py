@@ -8,10 +8,12 @@ a removed membership, a deactivated user and expiry end it at once, in every pro
 import hashlib
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
@@ -23,6 +25,10 @@ NEEDED: dict[ClientKind, Capability] = {
     ClientKind.WEB: Capability.USE_WEB_CLIENTS,
     ClientKind.PILOT: Capability.FLY,
 }
+
+
+class LoggedOut(Exception):
+    """The log-in that a token comes from has ended."""
 
 
 def issue(*, user: User, workspace: Workspace, client: ClientKind, login_id: uuid.UUID | None = None) -> str:
@@ -65,9 +71,27 @@ def check_all(given: Collection[str]) -> dict[str, AccessToken]:
     return holding
 
 
+@contextmanager
+def going_on(row: AccessToken) -> Iterator[None]:
+    """A transaction in which the log-in of this token does not end: logging out waits, and ends what was made in here
+    too. Raises LoggedOut if it has ended already."""
+    with transaction.atomic():
+        _wait_for_others(row)
+        if not AccessToken.objects.unscoped().filter(login_id=row.login_id).exists():
+            raise LoggedOut
+        yield
+
+
+@transaction.atomic
 def revoke(row: AccessToken) -> None:
     """Log out: end the token, and those that it was refreshed from or to."""
+    _wait_for_others(row)
     AccessToken.objects.unscoped().filter(login_id=row.login_id).delete()
+
+
+def _wait_for_others(row: AccessToken) -> None:
+    """Until the transaction ends, the user's log-ins are ours alone."""
+    list(User.objects.select_for_update(no_key=True).filter(pk=row.user_id).values_list("pk"))
 
 
 def prune() -> None:

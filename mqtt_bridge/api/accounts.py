@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -15,7 +16,7 @@ from mqtt_bridge import account_endings, broker_access, controllers, tasks
 from mqtt_bridge.take_over import Refused
 from workspaces import login, login_throttle, tokens
 from workspaces.api import schemas
-from workspaces.api.auth import require, token_of
+from workspaces.api.auth import log_in_of, require, token_of
 from workspaces.models import AccessToken, ClientKind
 from workspaces.roles import Capability
 
@@ -60,15 +61,15 @@ class RefreshToken(APIView):
         """A new token while the old one is valid, for the same workspace or another one of the user's."""
         asked = schemas.SwitchSchema(data=request.data)
         asked.is_valid(raise_exception=True)
-        old = token_of(request)
-        workspace_id = asked.validated_data.get("workspace_id") or str(old.workspace.workspace_id)
-        try:
-            result = login.enter(
-                old.user, client=ClientKind(old.client), workspace_id=workspace_id, login_id=old.login_id
-            )
-        except (login.WrongKind, login.UnknownWorkspace) as refusal:
-            raise BusinessError(str(refusal), code=401) from refusal
-        return Response(_logged_in(result))
+        with log_in_of(request) as old:
+            workspace_id = asked.validated_data.get("workspace_id") or str(old.workspace.workspace_id)
+            try:
+                result = login.enter(
+                    old.user, client=ClientKind(old.client), workspace_id=workspace_id, login_id=old.login_id
+                )
+            except (login.WrongKind, login.UnknownWorkspace) as refusal:
+                raise BusinessError(str(refusal), code=401) from refusal
+            return Response(_logged_in(result))
 
 
 class Logout(APIView):
@@ -76,8 +77,9 @@ class Logout(APIView):
     def post(self, request: Request) -> Response:
         """End the log-in: its tokens, and the broker account of the controller that the pilot logged in on."""
         row = token_of(request)
-        tokens.revoke(row)
-        ending = account_endings.revoke(login_id=row.login_id)
+        with transaction.atomic():
+            tokens.revoke(row)
+            ending = account_endings.revoke(login_id=row.login_id)
         try:
             broker_access.remove(ending)
         except broker_access.BrokerAccessError as error:
@@ -90,7 +92,8 @@ class CurrentUser(APIView):
     @extend_schema(responses=schemas.CurrentUserSchema)
     def get(self, request: Request) -> Response:
         """Who the token is for, with a broker account for pages that do not name their controller."""
-        return Response(_user(token_of(request)))
+        with log_in_of(request) as row:
+            return Response(_user(row))
 
 
 class ControllerAccount(APIView):
@@ -100,14 +103,14 @@ class ControllerAccount(APIView):
         require(request, Capability.FLY)
         asked = schemas.ControllerSchema(data=request.data)
         asked.is_valid(raise_exception=True)
-        row = token_of(request)
         try:
-            credential = controllers.issue(
-                gateway_sn=asked.validated_data["gateway_sn"],
-                workspace=row.workspace,
-                user=row.user,
-                login_id=row.login_id,
-            )
+            with log_in_of(request) as row:
+                credential = controllers.issue(
+                    gateway_sn=asked.validated_data["gateway_sn"],
+                    workspace=row.workspace,
+                    user=row.user,
+                    login_id=row.login_id,
+                )
         except Refused as refusal:
             raise BusinessError(str(refusal), refusal.code) from refusal
         except broker_access.BrokerAccessError as error:

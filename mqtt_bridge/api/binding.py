@@ -9,7 +9,7 @@ from cloudapi.dji.envelope import BusinessError
 from devices.sn import is_sn
 from mqtt_bridge import controllers
 from mqtt_bridge.take_over import Refused
-from workspaces.api.auth import require, token_of
+from workspaces.api.auth import log_in_of, require
 from workspaces.roles import Capability
 
 
@@ -21,11 +21,11 @@ class BindDevice(APIView):
         Code -1 while the device is not online: pages try again every 2 s until its topology has arrived.
         """
         require(request, Capability.ADD_CONTROLLERS)
-        row = token_of(request)
         if not is_sn(sn):
             raise BusinessError("This is no serial number.")
         try:
-            controllers.bind(sn=sn, workspace=row.workspace, user=row.user, login_id=row.login_id)
+            with log_in_of(request) as row:
+                controllers.bind(sn=sn, workspace=row.workspace, user=row.user, login_id=row.login_id)
         except Refused as refusal:
             raise BusinessError(str(refusal), refusal.code) from refusal
         return Response("")

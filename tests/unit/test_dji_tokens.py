@@ -9,11 +9,13 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import ProtectedError
 from django.test import Client
 from django.utils import timezone
+from rest_framework.request import Request
 
-from mqtt_bridge.models import UnpinnedCredential
+from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import Clock
-from tests.unit.dji import ask, log_in, member, token_of
+from tests.unit.dji import ask, log_in, make_online, member, token_of
 from workspaces import socket_access, tokens
+from workspaces.api.auth import TokenAuthentication
 from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -181,3 +183,37 @@ def test_a_session_s_access_ends_with_the_session(ours: Workspace, theirs: Works
     client.post("/logout/")
     assert not access.still_holds()
     assert socket_access.by_session(SessionStore().session_key or "", ours.workspace_id) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/token/refresh", {}),
+        ("GET", "/users/current", None),
+        ("POST", "/users/current/mqtt", {"gateway_sn": "RC0001"}),
+        ("POST", "/devices/RC0002/binding", {}),
+    ],
+)
+def test_what_was_under_way_outlives_no_log_out(
+    ours: Workspace, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any
+) -> None:
+    """Whoever has stolen a token must not keep the log-in by asking for new things all the time."""
+    user = member(ours, Role.PILOT)
+    token = token_of(user, ours)
+    kept = token_of(user, ours)
+    for each in (token, kept):
+        assert ask("POST", "/users/current/mqtt", {"gateway_sn": "RC0002"}, token=each).data
+    make_online("RC0002")
+    authenticate = TokenAuthentication.authenticate
+
+    def log_out_meanwhile(self: TokenAuthentication, request: Request) -> Any:
+        found = authenticate(self, request)
+        monkeypatch.setattr(TokenAuthentication, "authenticate", authenticate)
+        assert ask("POST", "/logout", {}, token=token).data == ""
+        return found
+
+    monkeypatch.setattr(TokenAuthentication, "authenticate", log_out_meanwhile)
+    assert ask(method, path, body, token=token).status == 401
+    assert AccessToken.objects.unscoped().get().login_id == MqttCredential.objects.unscoped().get().login_id
+    assert not UnpinnedCredential.objects.unscoped().exists()
+    assert ask("GET", "/users/current", token=kept).data

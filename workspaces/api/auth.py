@@ -1,5 +1,7 @@
 """The `x-auth-token` header, and who may do what under the DJI-compatible paths."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -48,6 +50,17 @@ def token_of(request: Request) -> AccessToken:
     if not isinstance(request.auth, AccessToken):
         raise exceptions.NotAuthenticated("A token is required.")
     return request.auth
+
+
+@contextmanager
+def log_in_of(request: Request) -> Iterator[AccessToken]:
+    """The token, for making something that ends with its log-in: a transaction, and logging out waits for its end."""
+    row = token_of(request)
+    try:
+        with tokens.going_on(row):
+            yield row
+    except tokens.LoggedOut:
+        raise exceptions.AuthenticationFailed("The token is invalid or expired.") from None
 
 
 def workspace_of(request: Request, workspace_id: str | None = None) -> Workspace:
