@@ -48,8 +48,9 @@ def issue(*, gateway_sn: str, workspace: Workspace, user: User, login_id: UUID) 
     waiting = UnpinnedCredential.objects.unscoped().filter(login_id=login_id)
     needless = list(waiting.values_list("username", flat=True))
     waiting.delete()
-    broker_access.remove([*needless, *([replaced] if replaced else [])])
+    # In this order: if the first step fails, the broker still has what the tables go back to.
     broker_access.put([credential])
+    broker_access.remove([*needless, *([replaced] if replaced else [])])
     return credential
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from mqtt_bridge import account_endings
+from mqtt_bridge import account_endings, broker_access
 from mqtt_bridge.broker_access.amqtt_plugin import roles_of_login
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import make_gateway
@@ -93,3 +93,21 @@ def test_when_the_broker_does_not_answer(ours: Workspace, settings: Any, monkeyp
     assert ask("POST", "/logout", token=given).data == ""
     assert not MqttCredential.objects.unscoped().exists()
     assert len(queued) == 1
+
+
+def test_who_cannot_get_a_new_account_keeps_the_one_that_works(
+    ours: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker goes away between two steps: what the tables still have must not be gone there."""
+    given = token(ours, Role.PILOT)
+    name_controller(given)
+    removed: list[str] = []
+
+    def refuse(_accounts: object) -> NoReturn:
+        raise broker_access.BrokerUnreachable("gone")
+
+    monkeypatch.setattr(broker_access, "remove", removed.extend)
+    monkeypatch.setattr(broker_access, "put", refuse)
+    assert name_controller(given).refused
+    assert MqttCredential.objects.unscoped().exists()
+    assert removed == []
