@@ -1,7 +1,6 @@
 """Wrong settings become sentences with an id, and the right ones stay silent."""
 
 import os
-import secrets
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import cloudapi.checks as ours
 from cloudapi.platform import BASE_DIR, processes
 from tests.environment import FIELD_ENCRYPTION_KEY
 
-SECRET_KEY = secrets.token_urlsafe(64)
+SECRET_KEY = "P7mXzW0c1eQn5uJrV9tKsB3yHdLgA8fRxO2iTqUoYvEwNbZkC4jM6hSpGl-aD_F0vWq3nXz8Ks1RtYb5"
 PRODUCTION = {
     "SECRET_KEY": SECRET_KEY,
     "FIELD_ENCRYPTION_KEYS": [FIELD_ENCRYPTION_KEY],

@@ -62,7 +62,7 @@ DROPPED = [
     ("topic", "thing/product/A'B/osd", b'{"data": {}}', False),
     ("topic", "thing/product/\ud800/osd", b"\xff", False),
     ("retained", OSD, b'{"data": {"a": 1}}', True),
-    ("retained", REQUESTS, payload("config", {}), True),
+    ("retained", REQUESTS, b'{"tid": "t", "bid": "b", "method": "config", "data": {}}', True),
     ("malformed", OSD, b"", False),
     ("malformed", OSD, b'{"data": {"a": 1}', False),
     ("malformed", OSD, b'{"data": {"a": "\xff"}}', False),
