@@ -1,5 +1,6 @@
 """Set-up of every test. Tests that need servers use the fixtures of servers.py and are marked `live`."""
 
+import os
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from django.conf import settings  # noqa: E402
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 django.setup()
+# pytest-xdist's processes inherit the environment: pytest-django would load the settings there with the addresses of
+# this process, before `prepare` gave them their own.
+os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 from tests.platform import Platform  # noqa: E402
 from tests.servers import (  # noqa: E402, F401
