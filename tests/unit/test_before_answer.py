@@ -37,7 +37,7 @@ def test_a_broker_that_hangs_holds_answers_up_once_and_not_for_long(
     assert pace.is_dear(), "the next ones leave it to the keeper"
     began = time.monotonic()
     before_answer.settle("DOCK")
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 0.45, "it did not wait for the broker again"
 
 
 def test_without_the_tables_the_gateway_is_answered_all_the_same(
