@@ -11,11 +11,12 @@ from django.conf import settings
 
 from mqtt_bridge.simulator import demo
 from mqtt_bridge.simulator.controller import Controller
-from mqtt_bridge.simulator.device import Device, Options
+from mqtt_bridge.simulator.device import Device
 from mqtt_bridge.simulator.dock import Dock, DockOptions
+from mqtt_bridge.simulator.endpoint import Endpoint
 from mqtt_bridge.simulator.flight import Home
-from mqtt_bridge.simulator.link import Endpoint
 from mqtt_bridge.simulator.misbehave import Misbehaviour
+from mqtt_bridge.simulator.options import Options
 
 MODEL_KEY = re.compile(r"\d+-\d+-\d+")
 SN = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -13,11 +13,11 @@ from django.core.management.base import CommandError
 from mqtt_bridge import broker_access, demo, fleet
 from mqtt_bridge.management.simulated_device import DOCK_LATITUDE, DOCK_LONGITUDE
 from mqtt_bridge.models import MqttCredential
-from mqtt_bridge.simulator.device import Options
 from mqtt_bridge.simulator.dock import DockOptions
+from mqtt_bridge.simulator.endpoint import Endpoint
 from mqtt_bridge.simulator.fleet import Fleet, place
 from mqtt_bridge.simulator.flight import Home
-from mqtt_bridge.simulator.link import Endpoint
+from mqtt_bridge.simulator.options import Options
 from mqtt_bridge.simulator.running import run_until_stopped
 from workspaces import services
 from workspaces.management.output import workspace_by_id

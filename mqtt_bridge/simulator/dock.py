@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import gateway_osd
-from .device import Device, Options
+from .device import Device
 from .envelope import ZERO_ID, Ids
 from .flight import Phase
+from .options import Options
 
 
 @dataclass(slots=True)

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from .controller import Controller
-from .device import Device, Options, first
+from .device import Device
 from .dock import Dock, DockOptions
+from .endpoint import CredentialsRefused
 from .flight import METRES_PER_DEGREE, Home
-from .link import CredentialsRefused
+from .gateway import first
+from .options import Options
 
 CONNECTS_PER_SECOND = 20
 STATUS_EVERY = 5.0

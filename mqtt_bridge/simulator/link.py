@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -15,7 +12,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from .endpoint import CredentialsRefused, Endpoint, LinkLost, NoReply
 from .envelope import Body
+from .loop_driver import LoopDriver
 from .misbehave import Misbehaviour
 
 #: Devices are said to wait 10 s for a reply and to ask three times; a fourth try has not been seen.
@@ -25,43 +24,6 @@ BROKER_TIMEOUT = 10.0
 KEEPALIVE = 30
 #: What MQTT 3.1.1 brokers answer to a wrong password (4) and to an unknown user (5), as paho names them.
 REFUSED_CREDENTIALS = {"Bad user name or password", "Not authorized"}
-
-
-class SessionEnded(Exception):
-    """This connection is over; a device tries again after a while."""
-
-
-class LinkLost(SessionEnded):
-    """The broker went away or never answered."""
-
-
-class NoReply(SessionEnded):
-    """The platform did not answer in time, in any of the tries."""
-
-
-class CredentialsRefused(Exception):
-    """The broker does not know this user or password: trying again would only hammer it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where to connect, as typed into Pilot: gateway address, account, password."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = field(default="", repr=False)
-    tls: bool = False
-    ca_file: str | None = None
-    #: The device's own certificate and key, for brokers that ask for one (`clientAuth`).
-    certificate: tuple[str, str] | None = None
-
-    def tls_context(self) -> ssl.SSLContext:
-        """Raises OSError (ssl.SSLError is one)."""
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.certificate:
-            context.load_cert_chain(*self.certificate)
-        return context
 
 
 class Link:
@@ -78,13 +40,13 @@ class Link:
         self._misbehaviour = misbehaviour
         self._on_command = on_command
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
         self._connack: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self._replies: dict[tuple[str, str], asyncio.Future[Body]] = {}
         self._subacks: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._misc: asyncio.Task[None] | None = None
         self._client = self._make_client(client_id)
+        self._driver = LoopDriver(self._client)
 
     def _make_client(self, client_id: str) -> paho.Client:
         client = paho.Client(
@@ -95,10 +57,6 @@ class Link:
             client.username_pw_set(self.endpoint.username, self.endpoint.password)
         if self.endpoint.tls:
             client.tls_set_context(self.endpoint.tls_context())
-        client.on_socket_open = self._socket_opened
-        client.on_socket_close = self._socket_closed
-        client.on_socket_register_write = self._wants_write
-        client.on_socket_unregister_write = self._wrote_all
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
@@ -110,7 +68,7 @@ class Link:
         try:
             # Name look-up, TCP and TLS block in paho.
             await asyncio.to_thread(self._client.connect, self.endpoint.host, self.endpoint.port, KEEPALIVE)
-            self._misc = asyncio.create_task(self._keep_alive())
+            self._misc = asyncio.create_task(self._driver.keep_alive())
             reason = await self._or_lost(self._connack)
         except TimeoutError:
             raise LinkLost("the broker did not answer the CONNECT") from None
@@ -183,37 +141,7 @@ class Link:
             raise LinkLost(self._lost.result())
         raise TimeoutError
 
-    async def _keep_alive(self) -> None:
-        while self._client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS:  # noqa: ASYNC110 - paho wants to be polled
-            await asyncio.sleep(1.0)
-
-    # --- paho's callbacks: the socket ones come from the connecting thread first, then from the loop ------------------
-    def _on_loop(self, function: Callable[..., Any], *arguments: Any) -> None:
-        if threading.get_ident() == self._thread:
-            function(*arguments)
-        else:
-            self._loop.call_soon_threadsafe(function, *arguments)
-
-    def _socket_opened(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        # paho leaves Nagle's algorithm on, which holds small messages back for up to 40 ms.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._on_loop(self._loop.add_reader, sock.fileno(), self._read, sock)
-
-    def _socket_closed(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        self._on_loop(self._loop.remove_reader, sock.fileno())
-
-    def _wants_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        self._on_loop(self._loop.add_writer, sock.fileno(), client.loop_write)
-
-    def _wrote_all(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        self._on_loop(self._loop.remove_writer, sock.fileno())
-
-    def _read(self, sock: Any) -> None:
-        self._client.loop_read()
-        # What TLS has decrypted already does not make the socket readable again.
-        while isinstance(sock, ssl.SSLSocket) and sock.fileno() != -1 and sock.pending():
-            self._client.loop_read()
-
+    # --- paho's callbacks, on the loop --------------------------------------------------------------------------------
     def _connected(
         self, client: paho.Client, userdata: Any, flags: paho.ConnectFlags, reason: ReasonCode, properties: Any
     ) -> None:

@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .cloud import Cloud, PlatformRefused, TokenEnded, Unreachable
 from .controller import Controller
-from .device import SUMMARY_EVERY, Options, first
-from .link import CredentialsRefused, Endpoint
+from .device import SUMMARY_EVERY
+from .endpoint import CredentialsRefused, Endpoint
+from .gateway import first
+from .options import Options
 
 BIND_AGAIN, CONNECT_AGAIN = 2.0, 5.0
 #: The code of a binding that comes before the topology.

@@ -20,11 +20,11 @@ from devices.sn import is_sn
 from mqtt_bridge import credentials, fleet
 from mqtt_bridge.management.simulated_fleet import simulated
 from mqtt_bridge.models import MqttCredential
-from mqtt_bridge.simulator.device import Options
 from mqtt_bridge.simulator.dock import DockOptions
+from mqtt_bridge.simulator.endpoint import Endpoint
 from mqtt_bridge.simulator.fleet import SPACING, Fleet, place, without_names
 from mqtt_bridge.simulator.flight import METRES_PER_DEGREE, Home
-from mqtt_bridge.simulator.link import Endpoint
+from mqtt_bridge.simulator.options import Options
 from workspaces import services
 from workspaces.models import BindCode, Workspace
 

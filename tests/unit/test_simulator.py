@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mqtt_bridge.simulator import aircraft_osd, demo, gateway_osd
+from mqtt_bridge.simulator import aircraft_osd, camera_osd, demo, gateway_osd
 from mqtt_bridge.simulator.aircraft_osd import Aircraft
-from mqtt_bridge.simulator.flight import Flight, Home, Phase, Plan, Ramp
+from mqtt_bridge.simulator.flight import Flight, Home, Phase, Plan
+from mqtt_bridge.simulator.flight_path import Ramp
 from mqtt_bridge.simulator.misbehave import Misbehaviour
 
 FRAMES = Path(__file__).resolve().parents[1] / "fixtures" / "frames"
@@ -100,7 +101,7 @@ def test_aircraft_osd_is_as_large_as_a_real_one() -> None:
 def test_no_fix_in_a_closed_dock() -> None:
     docked = aircraft_osd.osd(DOCKED, Flight(HOME).at(1))
     assert (docked["latitude"], docked["longitude"], docked["position_state"]["is_fixed"]) == (0, 0, 0)
-    assert docked["battery"]["remain_flight_time"] == aircraft_osd.NO_VALUE
+    assert docked["battery"]["remain_flight_time"] == camera_osd.NO_VALUE
 
 
 def test_partial_reports_add_up_to_the_whole() -> None:

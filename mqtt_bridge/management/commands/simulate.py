@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from mqtt_bridge.management import simulated_device, simulated_fleet
 from mqtt_bridge.simulator.cloud import PlatformRefused, TokenEnded, Unreachable
 from mqtt_bridge.simulator.dock import Dock
-from mqtt_bridge.simulator.link import CredentialsRefused
+from mqtt_bridge.simulator.endpoint import CredentialsRefused
 from mqtt_bridge.simulator.running import run_until_stopped
 
 

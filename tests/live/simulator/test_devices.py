@@ -15,11 +15,12 @@ import pytest
 
 from mqtt_bridge.simulator import link
 from mqtt_bridge.simulator.controller import Controller
-from mqtt_bridge.simulator.device import Device, Options
+from mqtt_bridge.simulator.device import Device
 from mqtt_bridge.simulator.dock import Dock, DockOptions
+from mqtt_bridge.simulator.endpoint import CredentialsRefused, Endpoint
 from mqtt_bridge.simulator.flight import Home
-from mqtt_bridge.simulator.link import CredentialsRefused, Endpoint
 from mqtt_bridge.simulator.misbehave import KINDS, Misbehaviour
+from mqtt_bridge.simulator.options import Options
 from tests.live.simulator.servers import Broker, Cloud, frame
 
 pytestmark = pytest.mark.live

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from mqtt_bridge.simulator.dock import DockOptions
+from mqtt_bridge.simulator.endpoint import Endpoint
 from mqtt_bridge.simulator.fleet import Fleet
 from mqtt_bridge.simulator.flight import Home
-from mqtt_bridge.simulator.link import Endpoint
 from tests.live.simulator.servers import Broker, Cloud
 
 pytestmark = pytest.mark.live
