@@ -1,25 +1,19 @@
 """Binding: devices join the workspace of a bind code. Protocol: "Organization management" of the dock."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from devices import live, ownership, products
+from devices.bind_claims import Claim, CodeRefused, find, one_try
 from devices.models import Device
 from workspaces import audit, bind_throttle
-from workspaces.models import BindCode, Organization
-from workspaces.models.bind_code import hash_code
+from workspaces.models import BindCode
 
 NO_ACCOUNTS: Mapping[str, int] = MappingProxyType({})
-
-
-class CodeRefused(Exception):
-    """The code does not let this gateway in. Deliberately without a reason: guessers must not learn one."""
 
 
 class BoundElsewhere(Exception):
@@ -39,29 +33,6 @@ class Candidate:
     model_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a gateway says: a code, and the organization it belongs to. Both are claims to verify."""
-
-    gateway_sn: str
-    organization: Organization  # by our tables, not by the message
-    code: str
-    organization_id: str
-
-
-def look_up(claim: Claim) -> BindCode:
-    """The code, if the gateway may bind with it. Raises CodeRefused, and counts the wrong code.
-
-    A gateway that joined with this code may still ask with it when it is used up or expired: docks repeat the whole
-    sequence when they restart (device facts, B6).
-    """
-    try:
-        with _one_try(claim):
-            return _look_up(claim)
-    except (bind_throttle.Locked, bind_throttle.WrongCode):
-        raise CodeRefused from None
-
-
 def bind(claim: Claim, candidates: Sequence[Candidate], *, accounts: Mapping[str, int] = NO_ACCOUNTS) -> BindCode:
     """Let all candidates join the code's workspace, or none of them. Must run in a transaction.
 
@@ -69,30 +40,14 @@ def bind(claim: Claim, candidates: Sequence[Candidate], *, accounts: Mapping[str
     Raises CodeRefused (a wrong code is counted) or BoundElsewhere (nothing is counted, the code is not used up).
     """
     try:
-        with _one_try(claim), transaction.atomic():
+        with one_try(claim), transaction.atomic():
             return _bind(claim, candidates, accounts)
     except (bind_throttle.Locked, bind_throttle.WrongCode):
         raise CodeRefused from None
 
 
-def _one_try(claim: Claim) -> AbstractContextManager[None]:
-    return bind_throttle.one_try(gateway_sn=claim.gateway_sn, organization=claim.organization, now=timezone.now())
-
-
-def _look_up(claim: Claim) -> BindCode:
-    code = _find(claim)
-    if code is None:
-        raise bind_throttle.WrongCode
-    own = _joined_with(claim, code)
-    if code.is_usable() or (own and code.revoked_at is None):
-        return code
-    if own:  # who was let in by the code is not guessing
-        raise CodeRefused
-    raise bind_throttle.WrongCode
-
-
 def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, int]) -> BindCode:
-    code = _find(claim)
+    code = find(claim)
     if code is None:
         raise bind_throttle.WrongCode
     devices = _lock(claim, candidates)
@@ -101,6 +56,8 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
     own = gateway.bound_with_id == code.pk and gateway.workspace_id == code.workspace_id
     holds = all(device.workspace_id == code.workspace_id for device in [gateway, *named])
     if not (code.is_usable() or (own and (holds or code.revoked_at is None))):
+        if own:  # who was let in by the code is not guessing
+            raise CodeRefused
         raise bind_throttle.WrongCode
     foreign = {device.sn for device in [gateway, *named] if _is_foreign(device, claim, accounts)}
     if foreign:
@@ -120,23 +77,6 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
 def _is_foreign(device: Device, claim: Claim, accounts: Mapping[str, int]) -> bool:
     owners = {accounts.get(device.sn), device.workspace.organization_id if device.workspace is not None else None}
     return not owners <= {None, claim.organization.pk}
-
-
-def _find(claim: Claim) -> BindCode | None:
-    code = (
-        BindCode.objects.unscoped()
-        .select_for_update(of=("self",))
-        .select_related("workspace__organization")
-        .filter(code_hash=hash_code(claim.code), workspace__organization=claim.organization)
-        .first()
-    )
-    return code if code is not None and claim.organization.organization_id == claim.organization_id.strip() else None
-
-
-def _joined_with(claim: Claim, code: BindCode) -> bool:
-    return (
-        Device.objects.unscoped().filter(sn=claim.gateway_sn, bound_with=code, workspace_id=code.workspace_id).exists()
-    )
 
 
 def _lock(claim: Claim, candidates: Sequence[Candidate]) -> dict[str, Device]:

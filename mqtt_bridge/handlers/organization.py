@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from devices import binding
+from devices import bind_claims, binding
+from devices.bind_claims import CodeRefused
 from devices.models import Device
 from mqtt_bridge.context import Context
 from mqtt_bridge.models import MqttCredential
@@ -42,8 +43,8 @@ def organization_get(context: Context, payload: OrganizationGet) -> dict[str, An
     """The organization's name, for who has a code that fits it."""
     claim = _claim(context, payload.device_binding_code, str(payload.organization_id))
     try:
-        code = binding.look_up(claim)
-    except binding.CodeRefused:
+        code = bind_claims.look_up(claim)
+    except CodeRefused:
         return {"result": ORGANIZATION_GET_FAILED}
     return {"result": OK, "output": {"organization_name": code.workspace.organization.name}}
 
@@ -66,7 +67,7 @@ def organization_bind(context: Context, payload: OrganizationBind) -> dict[str, 
     errors = dict.fromkeys(sns, OK)
     try:
         binding.bind(claim, candidates, accounts=_accounts(sns))
-    except binding.CodeRefused:
+    except CodeRefused:
         errors = dict.fromkeys(sns, BIND_FAILED)
     except binding.BoundElsewhere as refusal:
         errors = dict.fromkeys(sns, BIND_FAILED) | dict.fromkeys(refusal.sns, BOUND_TO_ANOTHER_ORGANIZATION)
@@ -80,8 +81,8 @@ def organization_bind(context: Context, payload: OrganizationBind) -> dict[str, 
     return {"result": OK, "output": {"err_infos": [{"sn": sn, "err_code": errors[sn]} for sn in sns]}}
 
 
-def _claim(context: Context, code: str, organization_id: str) -> binding.Claim:
-    return binding.Claim(
+def _claim(context: Context, code: str, organization_id: str) -> bind_claims.Claim:
+    return bind_claims.Claim(
         gateway_sn=context.gateway_sn, organization=context.organization, code=code, organization_id=organization_id
     )
 

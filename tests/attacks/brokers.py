@@ -41,7 +41,7 @@ import json
 from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
-from devices import binding, heard, topology
+from devices import bind_claims, binding, heard, topology
 from devices.topology import Product, SubDevice, Topology
 from mqtt_bridge import credentials
 from workspaces import services
@@ -51,7 +51,7 @@ def party(name, dock, aircraft, *more):
     expires_at = timezone.now() + timedelta(hours=1)
     code = services.issue_bind_code(workspace=workspace, expires_at=expires_at).code
     organization = workspace.organization
-    claim = binding.Claim(dock, organization, code, organization.organization_id)
+    claim = bind_claims.Claim(dock, organization, code, organization.organization_id)
     with transaction.atomic():
         binding.bind(claim, [binding.Candidate(dock)])
     subs = [SubDevice(aircraft, Product(0, 91, 1), "A")]

@@ -168,6 +168,7 @@ def test_a_new_aircraft_joins_with_a_used_up_code_but_not_with_a_revoked_one(our
     assert bind(gateway, code, ours.organization, [gateway, "NEW"]) == {gateway: 0, "NEW": 0}
     services.revoke_bind_code(bind_code=code_row(code))
     assert bind(gateway, code, ours.organization, [gateway, "NEWER"]) == {gateway: BIND_FAILED, "NEWER": BIND_FAILED}
+    assert wrong_codes() == 0, "a dock that was let in by the code repeats it, and guesses nothing"
 
 
 def test_a_repeat_without_callsign_and_model_keeps_them(ours: Workspace) -> None:

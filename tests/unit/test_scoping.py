@@ -27,7 +27,8 @@ TENANT_OWNED: tuple[type[models.Model], ...] = (
 
 #: Files that cross tenants because that is their job.
 MAY_SAY_UNSCOPED = {
-    "devices/binding.py",  # a code decides which tenant a device joins
+    "devices/bind_claims.py",  # a code decides which tenant a device joins
+    "devices/binding.py",
     "devices/connections.py",  # a gateway's connection is nobody's secret to the worker
     "devices/directory.py",  # the worker serves all tenants
     "devices/live.py",  # sorts changed devices by their workspace
