@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from devices import heard, live
-from devices.dji_frames import View
+from devices.dji_view import View
 from devices.feed import Ended, Feed
 from devices.sockets import LiveConsumer
 from workspaces.models import ClientKind

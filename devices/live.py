@@ -40,7 +40,7 @@ def group_name(workspace_id: UUID) -> str:
 
 
 def fragments_group_name(workspace_id: UUID) -> str:
-    """The group that gets the messages of the workspace's docks as they came; see `devices.dji_frames`."""
+    """The group that gets the messages of the workspace's docks as they came; see `devices.dji_view`."""
     return f"{group_name(workspace_id)}.fragments"
 
 

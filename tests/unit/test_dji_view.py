@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devices import live
-from devices.dji_frames import View
+from devices.dji_view import View
 
 AT = 1_700_000_000_000
 DOCK = {"sn": "DOCK", "kind": "dock", "model": "DJI Dock 2", "model_key": "3-2-0", "callsign": "", "gateway_sn": None}
