@@ -36,28 +36,12 @@ class Access:
     claim: Claim
     client: str = ""
 
-    def still_holds(self) -> bool:
-        """Asks the tables: logging out, expiry, a removed membership and a changed password end it."""
-        return self.claim in granted([self.claim])
-
 
 def granted(claims: Collection[Claim]) -> dict[Claim, Access]:
-    """The claims that hold, with what they give access to. However many are asked about, the number of queries is the
-    same."""
+    """The claims that hold, with what they give access to: logging out, expiry, a removed membership and a changed
+    password end them. However many are asked about, the number of queries is the same."""
     by_token = _of_tokens([claim for claim in claims if claim.token])
     return by_token | _of_sessions([claim for claim in claims if claim.session_key and not claim.token])
-
-
-def by_token(token: str, workspace_id: UUID | None = None) -> Access | None:
-    """Access to the token's workspace; None if the token does not hold, or is for another workspace than asked."""
-    claim = Claim(token=token, workspace_id=workspace_id)
-    return granted([claim]).get(claim)
-
-
-def by_session(session_key: str, workspace_id: UUID) -> Access | None:
-    """Access of the member whom the session belongs to."""
-    claim = Claim(session_key=session_key, workspace_id=workspace_id)
-    return granted([claim]).get(claim)
 
 
 def _of_tokens(claims: Collection[Claim]) -> dict[Claim, Access]:

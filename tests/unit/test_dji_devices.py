@@ -1,4 +1,4 @@
-"""Devices over HTTP: shapes, filters, who may do what. Contract: sections 2.2 and 2.6."""
+"""Devices over HTTP: shapes, filters, who may do what."""
 
 import time
 from typing import Any

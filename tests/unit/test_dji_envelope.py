@@ -1,4 +1,4 @@
-"""The conventions of the DJI-compatible paths, which hold for each of them. Contract: section 1."""
+"""The conventions of the DJI-compatible paths, which hold for each of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Logging in, out and on; who the token is for. Contract: section 2.1."""
+"""Logging in, out and on; who the token is for."""
 
 import statistics
 import time

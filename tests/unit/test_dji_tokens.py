@@ -1,8 +1,9 @@
-"""What ends a token, on HTTP and for an open socket. Contract: sections 1.1, 2.1, 8."""
+"""What ends a token, on HTTP and for an open socket."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
@@ -17,9 +18,26 @@ from tests.unit.dji import ask, log_in, make_online, member, token_of
 from workspaces import socket_access, tokens
 from workspaces.api.auth import TokenAuthentication
 from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
+from workspaces.socket_access import Access, Claim, granted
 
 pytestmark = pytest.mark.django_db
 End = Callable[[User, Workspace, str], object]
+
+
+def access_of(claim: Claim) -> Access | None:
+    return granted([claim]).get(claim)
+
+
+def by_token(token: str, workspace_id: UUID | None = None) -> Access | None:
+    return access_of(Claim(token=token, workspace_id=workspace_id))
+
+
+def by_session(session_key: str, workspace_id: UUID) -> Access | None:
+    return access_of(Claim(session_key=session_key, workspace_id=workspace_id))
+
+
+def still_holds(access: Access) -> bool:
+    return access_of(access.claim) == access
 
 
 @pytest.fixture(autouse=True)
@@ -84,14 +102,14 @@ def test_it_ends_at_once_and_for_good(ours: Workspace, role: Role, end: End) -> 
     token = token_of(user, ours)
     refreshed = ask("POST", "/token/refresh", {}, token=token).data["access_token"]
     bystander = token_of(member(ours, role), ours)
-    access = socket_access.by_token(token)
+    access = by_token(token)
     assert access is not None
-    assert access.still_holds()
+    assert still_holds(access)
     end(user, ours, token)
-    assert not access.still_holds()
+    assert not still_holds(access)
     for ended in (token, refreshed):
         assert tokens.check(ended) is None
-        assert socket_access.by_token(ended) is None
+        assert by_token(ended) is None
         assert ask("GET", "/users/current", token=ended).status == 401
         # An ended token cannot be refreshed.
         assert ask("POST", "/token/refresh", {}, token=ended).status == 401
@@ -140,12 +158,12 @@ def test_it_is_stored_hashed(ours: Workspace) -> None:
 
 def test_a_token_opens_sockets_of_its_workspace_only(ours: Workspace, theirs: Workspace) -> None:
     token = token_of(member(ours, Role.PILOT), ours)
-    access = socket_access.by_token(token, ours.workspace_id)
+    access = by_token(token, ours.workspace_id)
     assert access is not None
     assert (access.workspace, access.client) == (ours, ClientKind.PILOT)
-    assert socket_access.by_token(token, theirs.workspace_id) is None
+    assert by_token(token, theirs.workspace_id) is None
     for garbage in ("", "null", "x", token[:-1], token.upper(), "\ud800".encode("utf-8", "replace").decode()):
-        assert socket_access.by_token(garbage) is None
+        assert by_token(garbage) is None
 
 
 @pytest.mark.parametrize(
@@ -166,23 +184,23 @@ def test_a_session_s_access_ends_too(ours: Workspace, end: End) -> None:
     user = member(ours, Role.OPERATOR)
     client = Client()
     client.force_login(user)
-    access = socket_access.by_session(client.cookies["sessionid"].value, ours.workspace_id)
+    access = by_session(client.cookies["sessionid"].value, ours.workspace_id)
     assert access is not None
-    assert access.still_holds()
+    assert still_holds(access)
     end(user, ours, "")
-    assert not access.still_holds()
+    assert not still_holds(access)
 
 
 def test_a_session_s_access_ends_with_the_session(ours: Workspace, theirs: Workspace) -> None:
     client = Client()
     client.force_login(member(ours, Role.OPERATOR))
     key = client.cookies["sessionid"].value
-    assert socket_access.by_session(key, theirs.workspace_id) is None
-    access = socket_access.by_session(key, ours.workspace_id)
+    assert by_session(key, theirs.workspace_id) is None
+    access = by_session(key, ours.workspace_id)
     assert access is not None
     client.post("/logout/")
-    assert not access.still_holds()
-    assert socket_access.by_session(SessionStore().session_key or "", ours.workspace_id) is None
+    assert not still_holds(access)
+    assert by_session(SessionStore().session_key or "", ours.workspace_id) is None
 
 
 @pytest.mark.parametrize(

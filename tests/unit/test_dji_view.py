@@ -1,4 +1,4 @@
-"""What Pilots and web clients hear on the Cloud API's WebSocket. Contract: section 8."""
+"""What Pilots and web clients hear on the Cloud API's WebSocket."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Admin pages of organizations, workspaces, people, bind codes and the audit trail: superusers', and those of admins."""
+"""Admin pages of organizations, workspaces, people, bind codes and the audit trail."""
 
 from workspaces.admin import audit, bind_codes, organizations, people
 
