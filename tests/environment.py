@@ -31,6 +31,7 @@ def clean() -> dict[str, str]:
 
 
 def prepare() -> None:
+    (DIRECTORY / "static").mkdir(exist_ok=True)  # WhiteNoise warns of a missing one
     for name in (
         "DEBUG",
         "EMAIL_URL",

@@ -7,8 +7,6 @@ import pytest
 from devices import narrow
 from tests.factories import frame
 
-GOOD = {"latitude": b"46.95", "longitude": b"7.45"}
-
 
 def column(name: str, **raw: bytes) -> object:
     return getattr(narrow.of(raw), name)
