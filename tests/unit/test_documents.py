@@ -34,8 +34,8 @@ def test_links_to_headings_find_them(document: Path) -> None:
 
 
 def test_facts_about_devices_that_the_code_names_are_in_their_table() -> None:
-    table = set(re.findall(r"(?m)^\| ([BNT]\d+) \|", (BASE_DIR / "docs" / "device-facts.md").read_text()))
+    table = set(re.findall(r"(?m)^\| ([BJNT]\d+) \|", (BASE_DIR / "docs" / "device-facts.md").read_text()))
     code = "".join(path.read_text() for app in APPS for path in (BASE_DIR / app).rglob("*.py"))
-    named = set(re.findall(r"\b([BNT]\d{1,2})\)", code))
+    named = set(re.findall(r"\b([BJNT]\d{1,2})\)", code))
     assert len(named) > 5
     assert named <= table
