@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 HIDDEN = "…"
 #: Settings whose values never appear, wherever they turn up.
-_SETTINGS = ("SECRET_KEY", "MQTT_PASSWORD", "EMAIL_HOST_PASSWORD", "EMQX_HTTP_SECRET", "EMQX_API_SECRET")
+_SETTINGS = ("SECRET_KEY", "MQTT_PASSWORD", "EMAIL_HOST_PASSWORD", "EMQX_HTTP_SECRET", "EMQX_API_SECRET",
+             "DEVICE_CA_PASSPHRASE")  # fmt: skip
 #: Shorter ones would blot out ordinary words.
 _SHORTEST = 6
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import secrets
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from celery import signals
 from django.conf import settings
 
+from cloudapi import logs
 from cloudapi.logs import HIDDEN, SafeFormatter, redacted
 
 SECRET = "Zq7/xVk-9_Wt.R2m"
@@ -62,6 +64,13 @@ def test_a_named_secret_is_hidden(text: str) -> None:
 )
 def test_secrets_of_the_platform_are_hidden_wherever_they_stand(secret: str) -> None:
     assert redacted(f"unexpected: <{secret}> {secret}") == f"unexpected: <{HIDDEN}> {HIDDEN}"
+
+
+def test_every_secret_setting_is_known_by_value() -> None:
+    """A new one whose name says so needs a row in cloudapi.logs; those in addresses are found by it."""
+    named = {name for name in dir(settings) if re.search(r"SECRET|PASSWORD|PASSPHRASE", name)}
+    no_secrets = {"AUTH_PASSWORD_VALIDATORS", "PASSWORD_HASHERS", "PASSWORD_RESET_TIMEOUT", "SECRET_KEY_FALLBACKS"}
+    assert named - no_secrets == set(logs._SETTINGS)
 
 
 @pytest.mark.parametrize(
