@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
 from django.http import Http404
 from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.utils import json
-
-#: The largest body of the contract is far below this, and people who have not logged in may send one too.
-MAX_BODY = 1_048_576
 
 
 class JSONBody(BaseParser):
@@ -22,9 +20,9 @@ class JSONBody(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """An empty body is an empty object. Raises ParseError."""
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise ParseError(f"The body is larger than {MAX_BODY} bytes.")
+        body = stream.read(settings.HTTP_MAX_BODY + 1)
+        if len(body) > settings.HTTP_MAX_BODY:
+            raise ParseError(f"The body is larger than {settings.HTTP_MAX_BODY} bytes.")
         if not body.strip():
             return {}
         try:

@@ -62,6 +62,14 @@ def test_a_preflight_needs_no_token(ours: Workspace, path: str) -> None:
     assert {"x-auth-token", "content-type"} <= set(allowed)
 
 
+def test_a_body_may_be_as_large_as_the_setting_says(db: None, settings: Any) -> None:
+    body = {"username": "x" * 2000, "password": "x", "flag": 1}
+    settings.HTTP_MAX_BODY = 1000
+    assert "larger than 1000 bytes" in ask("POST", "/login", body).message
+    settings.HTTP_MAX_BODY = 3000
+    assert "username: " in ask("POST", "/login", body).message
+
+
 @pytest.mark.parametrize(("method", "path", "body"), WITH_TOKEN, ids=IDS)
 def test_a_wrong_method_is_an_answer(ours: Workspace, method: str, path: str, body: Any) -> None:
     wrong = "PATCH" if path.endswith(SN) else {"GET": "POST", "POST": "GET", "DELETE": "GET"}[method]
