@@ -72,7 +72,10 @@ def heard_again(sns: Sequence[str]) -> None:
         Q(gateway__isnull=False) | Q(domain__gt=1), sn__in=sns, online=False
     ).exclude(offline_reason__in=NEEDS_TOPOLOGY)  # fmt: skip
     devices = list(back.select_for_update(of=("self",)).order_by("sn"))
-    came_online(devices, at=heard.moment(heard.now_ms()), detail="telemetry")
+    now = heard.now_ms()
+    came_online(devices, at=heard.moment(now), detail="telemetry")
+    # Valkey may have been emptied since they were heard: nobody is online whose silence is not timed.
+    after_commit(lambda: heard.begin([device.sn for device in devices], now))
     live.changed([device.sn for device in devices])
 
 

@@ -1,5 +1,7 @@
 """Tasks of presence that come too late, or twice, change nothing; many devices at once are one transition each."""
 
+from typing import Any
+
 import pytest
 
 from cloudapi.valkey import client
@@ -29,6 +31,18 @@ def test_who_was_heard_long_ago_does_not_come_back(clock: Clock) -> None:
     assert not device("DOCK-X").online
     tasks.heard_again(["DOCK-X"], heard_at + 1)
     assert device("DOCK-X").online
+
+
+@pytest.mark.live
+def test_who_comes_back_is_timed_although_valkey_was_emptied_since(
+    clock: Clock, valkey: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    Device.objects.create(sn="DOCK-X", domain=3)
+    heard.note({"DOCK-X": clock.ms()})
+    client().flushall()
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.heard_again(["DOCK-X"], clock.ms())
+    assert heard.last_seen(["DOCK-X"]) == {"DOCK-X": clock.ms()}
 
 
 @pytest.mark.live

@@ -90,8 +90,9 @@ class Model:
 
     def back(self, sns: list[str], at: int, now: int) -> None:
         for sn in sns if at > now - GRACE else ():
-            if sn in self.online and (sn in GATEWAYS or sn in self.gateway):
+            if self.online.get(sn) is False and (sn in GATEWAYS or sn in self.gateway):
                 self.online[sn] = True
+                self.heard.setdefault(sn, now)
 
     def has_connected(self, sn: str, at: int) -> None:
         self.connected[sn] = max(self.connected.get(sn, 0), at)
