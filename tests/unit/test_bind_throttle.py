@@ -240,7 +240,8 @@ def test_many_processes_at_once_look_at_no_more_codes_than_the_limits_allow(
     guessers = [
         subprocess.Popen(
             [sys.executable, "-c", GUESSERS, str(number), str(gateways)],
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "cloudapi.settings"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "cloudapi.settings"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for number in range(4)
     ]  # fmt: skip
