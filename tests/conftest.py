@@ -11,6 +11,7 @@ environment.prepare()
 
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.utils import translation  # noqa: E402
 
 # Pages render without `collectstatic`, and logging in doesn't cost a tenth of a second each time.
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -33,6 +34,12 @@ from tests.servers import (  # noqa: E402, F401
     valkey_down,
     valkey_server,
 )
+
+
+@pytest.fixture(autouse=True)
+def _language_of_the_settings() -> None:
+    """A request leaves its language behind in the thread."""
+    translation.deactivate()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,11 +25,10 @@ def simulate(platform: Platform, user: dict[str, str], *options: str) -> "subpro
     )
 
 
-@pytest.mark.parametrize("way", ["named", "unnamed"])
-def test_the_simulated_pilot_plays_the_whole_of_it(acme: Tenant, pilots: Iterator[dict[str, str]], way: str) -> None:
-    platform, sn = acme.platform, new_sn("RC")
+@pytest.fixture(scope="module")
+def dji_application(acme: Tenant) -> None:
     shell(
-        platform,
+        acme.platform,
         f"""
 from workspaces.models import Organization
 organizations = Organization.objects.filter(workspaces__workspace_id="{acme.workspace_id}")
@@ -37,6 +36,12 @@ organizations.update(app_id="1", app_key="k", app_license="l")
 print(1)
 """,
     )
+
+
+@pytest.mark.usefixtures("dji_application")
+@pytest.mark.parametrize("way", ["named", "unnamed"])
+def test_the_simulated_pilot_plays_the_whole_of_it(acme: Tenant, pilots: Iterator[dict[str, str]], way: str) -> None:
+    platform, sn = acme.platform, new_sn("RC")
     options = ["--unnamed"] if way == "unnamed" else []
     done = simulate(platform, next(pilots), "--sn", sn, "--duration", "14", *options)
     told = done.stdout
@@ -53,6 +58,7 @@ print(1)
     assert (shown["bound_status"], shown["domain"], shown["children"]["domain"]) == (True, 2, 0)
 
 
+@pytest.mark.usefixtures("dji_application")
 def test_the_simulated_pilot_says_why_it_cannot(acme: Tenant, other: Tenant, pilots: Iterator[dict[str, str]]) -> None:
     platform, user = acme.platform, next(pilots)
     wrong = simulate(platform, {**user, "password": "wrong"}, "--sn", new_sn("RC"))
