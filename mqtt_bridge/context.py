@@ -43,15 +43,15 @@ class Context:
         return self.tenant
 
 
-def tenant_of(gateway_sn: str) -> int | None:
+def tenant_of(gateway_sn: str, *, lock: bool) -> int | None:
     """The primary key of a gateway's organization: that of its broker account, else of the workspace it is bound to.
 
-    Must run in a transaction: it locks the account's row, so that requests of one gateway are handled one at a time and
-    wrong bind codes are counted exactly. Every request pays for this, so it reads a number and builds no models.
+    `lock` needs a transaction: it locks the account's row, so that requests of one gateway are handled one at a time
+    and wrong bind codes are counted exactly. Every request pays for this, so it reads a number and builds no models.
     """
-    accounts = MqttCredential.objects.unscoped().filter(gateway_sn=gateway_sn).select_for_update(of=("self",))
+    accounts = MqttCredential.objects.unscoped().filter(gateway_sn=gateway_sn)
     devices = Device.objects.unscoped().filter(sn=gateway_sn, workspace__isnull=False)
-    for found in (accounts, devices):
+    for found in (accounts.select_for_update(of=("self",)) if lock else accounts, devices):
         for (organization_pk,) in found.order_by().values_list("workspace__organization_id"):
             return int(organization_pk)
     return None

@@ -34,6 +34,8 @@ def answer(message: Message) -> dict[str, Any]:
         return {"result": UNSUPPORTED}
     try:
         payload = _decode(route, message)
+        if route.reads_only:
+            return route.handler(_context(message, lock=False), payload)
         return _handle(route, message, payload)
     except Refused as refusal:
         counters.count(f"refused.{message.method}")
@@ -51,12 +53,7 @@ def _decode(route: Route, message: Message) -> Any:
 
 @transaction.atomic
 def _handle(route: Route, message: Message, payload: Any) -> dict[str, Any]:
-    context = Context(
-        gateway_sn=message.gateway_sn,
-        tenant_pk=tenant_of(message.gateway_sn),
-        timestamp=message.timestamp,
-        received_at=message.received_at,
-    )
+    context = _context(message, lock=True)
     if not (route.remember and _is_identifiable(message)):
         return route.handler(context, payload)
     entry, is_new = HandledRequest.objects.get_or_create(
@@ -72,6 +69,15 @@ def _handle(route: Route, message: Message, payload: Any) -> dict[str, Any]:
     entry.reply = route.handler(context, payload)
     entry.save(update_fields=["reply"])
     return entry.reply
+
+
+def _context(message: Message, *, lock: bool) -> Context:
+    return Context(
+        gateway_sn=message.gateway_sn,
+        tenant_pk=tenant_of(message.gateway_sn, lock=lock),
+        timestamp=message.timestamp,
+        received_at=message.received_at,
+    )
 
 
 def _is_identifiable(message: Message) -> bool:

@@ -23,6 +23,7 @@ class Route:
 
     remember: the reply is kept in the ledger and a repeat of the request gets it again, without a second effect. Not
     for answers that change nothing: they are made anew (and `config` holds secrets that the ledger must not keep).
+    reads_only: needs no transaction, and no turn after the gateway's other requests.
     """
 
     kind: Kind
@@ -30,17 +31,18 @@ class Route:
     payload: Any
     handler: Handler
     remember: bool = False
+    reads_only: bool = False
 
 
 ROUTES: dict[tuple[Kind, str], Route] = {
     (route.kind, route.method): route
     for route in (
-        Route("requests", "config", Config, config),
-        Route("requests", "airport_bind_status", BindStatus, bind_status),
+        Route("requests", "config", Config, config, reads_only=True),
+        Route("requests", "airport_bind_status", BindStatus, bind_status, reads_only=True),
         Route("requests", "airport_organization_get", OrganizationGet, organization_get, remember=True),
         Route("requests", "airport_organization_bind", OrganizationBind, organization_bind, remember=True),
-        Route("requests", "flight_areas_get", msgspec.Raw, nothing_to_fetch),
-        Route("requests", "offline_map_get", msgspec.Raw, nothing_to_fetch),
+        Route("requests", "flight_areas_get", msgspec.Raw, nothing_to_fetch, reads_only=True),
+        Route("requests", "offline_map_get", msgspec.Raw, nothing_to_fetch, reads_only=True),
         Route("status", "update_topo", UpdateTopo, update_topo),
     )
 }

@@ -3,7 +3,7 @@
 import logging
 
 from celery import Task, shared_task
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from devices import heard
@@ -29,6 +29,7 @@ def handle(self: Task, text: str) -> None:  # type: ignore[type-arg]
     try:
         data = dispatch.answer(message)
     except (OperationalError, InterfaceError) as error:
+        close_old_connections()
         if self.request.retries < len(DATABASE_RETRIES):
             raise self.retry(exc=error, countdown=DATABASE_RETRIES[self.request.retries]) from error
         log.error("%s of %s failed: the database does not answer", message.method, message.gateway_sn)
