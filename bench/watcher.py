@@ -1,7 +1,7 @@
 """How long telemetry takes to reach a browser, and to leave the worker: one process that follows one workspace.
 
 A real WebSocket through Daphne (device → browser) and a plain subscription to the channel layer's channel (device →
-publish). Reads `{"ws", "token", "redis_url", "channel"}` from standard input; each further line is answered by the
+publish). Reads `{"ws" (with a query), "token", "redis_url", "channel"}` from standard input; each further line is answered by the
 latencies since the line before.
 """
 
@@ -30,7 +30,7 @@ class Watcher:
 
     async def browse(self, to: dict[str, Any]) -> None:
         async with websockets.connect(
-            f"{to['ws']}?x-auth-token={to['token']}", max_size=None, compression=None
+            f"{to['ws']}&x-auth-token={to['token']}", max_size=None, compression=None
         ) as page:
             await page.recv()  # the snapshot shows the past
             async for frame in page:

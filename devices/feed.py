@@ -130,11 +130,13 @@ class Feed:
             self._arrived.set()
 
     async def _deliver(self) -> None:
-        next_tick = 0.0
+        """At most one frame per tick in the long run. One that comes early goes out early, up to half a tick: the
+        worker's ticks are as long, and waiting for each one's jitter would add up to a tick of lag."""
+        due, tick = 0.0, settings.LIVE_TICK_SECONDS
         while not self._has_ended:
             await self._arrived.wait()
-            await asyncio.sleep(next_tick - time.monotonic())
-            next_tick = time.monotonic() + settings.LIVE_TICK_SECONDS
+            await asyncio.sleep(due - tick / 2 - time.monotonic())
+            due = max(due, time.monotonic()) + tick
             texts, self._texts = self._texts, []
             self._arrived.clear()
             await self._take(texts[0] if len(texts) == 1 else merge(texts))
