@@ -1,8 +1,8 @@
 """How long telemetry takes to reach a browser, and to leave the worker: one process that follows one workspace.
 
 A real WebSocket through Daphne (device → browser) and a plain subscription to the channel layer's channel (device →
-publish). Reads `{"ws" (with a query), "token", "redis_url", "channel"}` from standard input; each further line is answered by the
-latencies since the line before.
+publish). Reads `{"ws", "token", "redis_url", "channel"}` from standard input (the URL has a query); each further line
+is answered by the latencies since the line before.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -44,6 +44,38 @@ def async_client() -> redis_asyncio.Redis:
         )
         _async_clients[loop] = redis_asyncio.Redis.from_pool(pool)
     return _async_clients[loop]
+
+
+class Exchange:
+    """Commands that Valkey carries out while the next ones are made; all answers are read at the end."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._sent = 0
+
+    def send(self, *command: Any) -> None:
+        """Raises redis.RedisError."""
+        self._connection.send_packed_command(self._connection.pack_command(*command), check_health=not self._sent)
+        self._sent += 1
+
+    def answers(self) -> list[Any]:
+        """In the order of the commands. Raises redis.RedisError, also for an answer that is an error."""
+        unread, self._sent = self._sent, 0
+        return [self._connection.read_response() for _ in range(unread)]
+
+
+@contextlib.contextmanager
+def exchange() -> Iterator[Exchange]:
+    """One connection for one `Exchange`. Whatever goes wrong, nobody else reads its answers."""
+    pool = client().connection_pool
+    connection: Any = pool.get_connection()
+    try:
+        yield Exchange(connection)
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
 
 
 async def run_id() -> str:

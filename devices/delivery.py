@@ -1,27 +1,29 @@
-"""Delivering what came in since the last tick: everything in one pipeline.
+"""Delivering what came in since the last tick, in one exchange with Valkey.
 
-Per tick, not per message: one script that stores what has changed, one ZADD with all signs of life, one PUBLISH per
-workspace.
+Per tick, not per message: per workspace a few scripts that store what has changed and one PUBLISH, and one ZADD with
+all signs of life. Valkey works on one workspace while the next one is made ready.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from redis.client import Pipeline
-from redis.commands.core import Script
 
-from cloudapi.valkey import client
+from cloudapi.valkey import Exchange, exchange
 from devices import heard, live, sharing, summary
 from devices.buffer import Changes, LiveBuffer
 from devices.directory import Directory, Entry
 
+#: A script keeps Valkey from everything else for a millisecond or two.
+DEVICES_PER_SCRIPT = 100
+_STORE = (Path(__file__).parent / "store.lua").read_text()
+_RUN_ID = re.compile(rb"run_id:(\w+)")
 _pack = msgspec.msgpack.Encoder().encode
-Updates = dict[UUID, list[dict[str, Any]]]
+Updates = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,62 +42,66 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
     """
     if not (changes.heard or changes.values):
         return Delivered()
-    # A transaction, because Valkey puts each write on disk before it answers: once for all of them, instead of once for
-    # every 16 KB that it reads.
-    pipeline = client().pipeline(transaction=True)
     now = heard.now_ms()
-    if shared_by is not None:
-        sharing.merge(pipeline, changes, shared_by, directory)
-    else:
-        _store(pipeline, changes)
-        for workspace_id, devices in _updates(changes, directory).items():
-            pipeline.publish(*live.publication(live.group_name(workspace_id), live.frame("delta", now, devices)))
-    if changes.heard:
-        pipeline.zadd(heard.KEY, dict(changes.heard), gt=True)
-    fragments = _fragments(changes, directory)
-    for workspace_id, messages in fragments.items():
-        group = live.fragments_group_name(workspace_id)
-        pipeline.publish(*live.publication(group, live.frame("fragments", now, messages)))
-    pipeline.info("server")
-    return Delivered(len(changes.heard), pipeline.execute()[-1]["run_id"])
+    with exchange() as valkey:
+        for workspace_id, sns in _by_workspace(changes, directory).items():
+            if shared_by is not None:
+                sharing.merge(valkey, workspace_id, sns, changes, shared_by)
+                continue
+            _store(valkey, sns, changes)
+            if workspace_id is not None:
+                frame = live.frame("delta", now, _updates(sns, changes, directory))
+                valkey.send("PUBLISH", *live.publication(live.group_name(workspace_id), frame))
+        if changes.heard:
+            moments = (part for sn, seen in changes.heard.items() for part in (seen, sn))
+            valkey.send("ZADD", heard.KEY, "GT", *moments)
+        for workspace_id, messages in _fragments(changes, directory).items():
+            group = live.fragments_group_name(workspace_id)
+            valkey.send("PUBLISH", *live.publication(group, live.frame("fragments", now, messages)))
+        valkey.send("INFO", "server")
+        run_id = _RUN_ID.search(valkey.answers()[-1])
+    return Delivered(len(changes.heard), run_id[1].decode() if run_id else "")
 
 
-def _store(pipeline: Pipeline, changes: Changes) -> None:
-    # As text: Valkey's MessagePack knows no bytes.
-    changed = {
-        live.VALUES_KEY.format(sn=sn): {key: raw.decode() for key, raw in values.items()}
-        for sn, values in changes.values.items()
-        if values
-    }
-    if changed:
-        _script()([], [_pack(changed)], client=pipeline)
-
-
-@cache
-def _script() -> Script:
-    return client().register_script((Path(__file__).parent / "store.lua").read_text())
-
-
-def _updates(changes: Changes, directory: Directory) -> Updates:
-    """What each workspace's browsers are told of its devices. Those whose values are stored again without having been
-    heard are named, so that whoever looks at all values of one reads them again."""
-    updates: Updates = {}
+def _by_workspace(changes: Changes, directory: Directory) -> dict[UUID | None, list[str]]:
+    """The SNs that changed. Those whose values are stored again without having been heard are named, too, so that
+    whoever looks at all values of one reads them again."""
+    found: dict[UUID | None, list[str]] = {}
     for sn in changes.heard | changes.values:
-        entry = directory.get(sn)
-        if entry is None or entry.workspace_id is None:
-            continue
+        if (entry := directory.get(sn)) is not None:
+            found.setdefault(entry.workspace_id, []).append(sn)
+    return found
+
+
+def _store(valkey: Exchange, sns: Sequence[str], changes: Changes) -> None:
+    for start in range(0, len(sns), DEVICES_PER_SCRIPT):
+        # As text: Valkey's MessagePack knows no bytes.
+        changed = {
+            live.VALUES_KEY.format(sn=sn): {key: raw.decode() for key, raw in values.items()}
+            for sn in sns[start : start + DEVICES_PER_SCRIPT]
+            if (values := changes.values.get(sn))
+        }
+        if changed:
+            valkey.send("EVAL", _STORE, 0, _pack(changed))
+
+
+def _updates(sns: Iterable[str], changes: Changes, directory: Directory) -> Updates:
+    """What the browsers of a workspace are told of its devices."""
+    updates: Updates = []
+    for sn in sns:
         update: dict[str, Any] = {"sn": sn}
         if (seen := changes.heard.get(sn)) is not None:
             update["last_seen_at"] = seen
-        if (values := changes.values.get(sn)) and (changed := _changed(summary.of(values), entry)):
+        values, entry = changes.values.get(sn), directory.get(sn)
+        if values and entry is not None and (changed := _changed(summary.of(values), entry)):
             update["values"] = changed
-        updates.setdefault(entry.workspace_id, []).append(update)
+        updates.append(update)
     return updates
 
 
-def _fragments(changes: Changes, directory: Directory) -> Updates:
+def _fragments(changes: Changes, directory: Directory) -> dict[UUID, Updates]:
     """The messages of docks, as they came."""
-    fragments: Updates = {}
+    fragments: dict[UUID, Updates] = {}
     for sn, messages in changes.fragments.items():
         if (entry := directory.get(sn)) is not None and entry.workspace_id is not None:
             fragments.setdefault(entry.workspace_id, []).extend(

@@ -3,19 +3,14 @@
 Costs several times of `devices.delivery` in Valkey, and every message's values travel there, also the unchanged.
 """
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from redis.client import Pipeline
-from redis.commands.core import Script
-
-from cloudapi.valkey import client
+from cloudapi.valkey import Exchange
 from devices import heard, live, summary
 from devices.buffer import Changes, LiveBuffer
-from devices.directory import Directory
 
 MOMENTS_KEY = "cloudapi:live:moments:{sn}"
 #: A device whose messages are all older than one that came so long before them (ms) has set its clock back.
@@ -24,24 +19,19 @@ PATIENCE_MS = 10_000
 DEVICES_PER_CALL = 50
 
 
-@cache
-def _script() -> Script:
-    return client().register_script((Path(__file__).parent / "merge.lua").read_text())
+_MERGE = (Path(__file__).parent / "merge.lua").read_text()
 
 
-def merge(pipeline: Pipeline, changes: Changes, buffer: LiveBuffer, directory: Directory) -> None:
-    """Put the merging of all changes into the pipeline; it also publishes to the browsers."""
-    by_workspace: dict[UUID | None, list[str]] = {}
-    for sn in changes.heard | changes.values:
-        if (entry := directory.get(sn)) is not None:
-            by_workspace.setdefault(entry.workspace_id, []).append(sn)
-    for workspace_id, sns in by_workspace.items():
-        for start in range(0, len(sns), DEVICES_PER_CALL):
-            _call(pipeline, workspace_id, sns[start : start + DEVICES_PER_CALL], changes, buffer)
+def merge(
+    valkey: Exchange, workspace_id: UUID | None, sns: Sequence[str], changes: Changes, buffer: LiveBuffer
+) -> None:
+    """Have Valkey merge the changes of a workspace's devices; it also publishes them to the browsers."""
+    for start in range(0, len(sns), DEVICES_PER_CALL):
+        _call(valkey, workspace_id, sns[start : start + DEVICES_PER_CALL], changes, buffer)
 
 
 def _call(
-    pipeline: Pipeline, workspace_id: UUID | None, sns: Iterable[str], changes: Changes, buffer: LiveBuffer
+    valkey: Exchange, workspace_id: UUID | None, sns: Iterable[str], changes: Changes, buffer: LiveBuffer
 ) -> None:
     channel = live.publication_channel(live.group_name(workspace_id)) if workspace_id else ""
     keys: list[str] = []
@@ -57,4 +47,4 @@ def _call(
             arguments += [moment, seen or 0, len(names)]
             for name in names:
                 arguments += [name, values[name], shown.get(name, b"")]
-    _script()(keys, arguments, client=pipeline)
+    valkey.send("EVAL", _MERGE, len(keys), *keys, *arguments)

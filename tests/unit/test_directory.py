@@ -7,8 +7,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from devices import delivery, heard
+from cloudapi import valkey
 from devices import directory as directory_module
+from devices import heard
 from devices.buffer import Changes, LiveBuffer
 from devices.directory import Directory
 from devices.models import Device
@@ -66,7 +67,7 @@ def test_when_valkey_is_down_nothing_is_lost_and_strangers_wait_for_their_look_u
 ) -> None:
     nobody_listens = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(heard, "client", lambda: nobody_listens)
-    monkeypatch.setattr(delivery, "client", lambda: nobody_listens)
+    monkeypatch.setattr(valkey, "client", lambda: nobody_listens)
     report_topology("DOCK-X")
     buffer, directory = LiveBuffer(), Directory()
     directory.load()
