@@ -132,7 +132,3 @@ def prepared(
             platform.children.pop("postgres", None)
             platform.stop()
         postgres.stop()
-
-
-def story(field: Field, sn: str) -> Any:
-    return json.dumps(field.timeline(sn))

@@ -4,7 +4,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -21,8 +21,6 @@ AT_ONCE = 2.0
 RATE = 50
 #: Of each kind; all of them with the crowd are 5,000 devices.
 DEPARTURES, CROWD = 200, 1700
-
-Departure = Callable[[Dock], None]
 
 
 async def come(docks: Sequence[Dock], *, reporting_every: float = TELEMETRY_SECONDS) -> None:
