@@ -1,11 +1,9 @@
 """A platform with its own PostgreSQL, two organizations, many docks with accounts, and a fleet that watches it."""
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
