@@ -9,6 +9,8 @@ import paho.mqtt.client as mqtt
 from django.conf import settings
 from paho.mqtt.enums import CallbackAPIVersion
 
+from mqtt_bridge.read_ahead import ReadAheadClient
+
 #: Reason codes with which a broker says that it does not want us; trying again does not help.
 REFUSALS = (
     "Not authorized",
@@ -21,7 +23,7 @@ REFUSALS = (
 def make_client(client_id: str, *, persistent: bool = False, manual_ack: bool = False) -> mqtt.Client:
     """A client with the server's own account, not yet connected. MQTT 3.1.1: it costs half of 5.0 in paho, and devices
     that speak 5.0 are heard all the same."""
-    client = mqtt.Client(
+    client = ReadAheadClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=not persistent,

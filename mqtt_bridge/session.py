@@ -5,9 +5,13 @@ unacknowledged and the connection is closed: the broker keeps everything that wa
 again, so the worker needs no memory for it.
 """
 
+import contextlib
+import fcntl
 import logging
 import random
+import termios
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,6 +84,13 @@ class Session:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def unread(self) -> int:
+        """How many bytes have arrived that nobody has read yet."""
+        count = array("i", [0])
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # no socket, or one that is being closed
+            fcntl.ioctl(self._client.socket().fileno(), termios.FIONREAD, count)  # type: ignore[union-attr]
+        return count[0]
 
     def _run(self) -> None:
         while not self._stopping.is_set() and self.refused is None:

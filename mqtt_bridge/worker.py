@@ -29,6 +29,10 @@ ALIVE_KEY = "cloudapi:worker:alive"
 ALIVE_SECONDS = 10
 #: Telemetry is merged several times between two ticks, so that at the tick only the last of it is left to do.
 MERGE_SECONDS = 0.05
+#: So many bytes (10 ms of 10,000 messages a second) may be left unread before merging lets the reader go first for a
+#: while. The buffer of the system takes little more.
+MAX_UNREAD = 262_144
+GIVE_WAY_SECONDS = 0.002
 
 
 class Worker:
@@ -52,9 +56,10 @@ class Worker:
         # Every worker hears every notice: handling one again does no harm.
         request_filters = (*topics.shared(topics.REQUEST_FILTERS, group), *notices.FILTERS)
         telemetry_filters = topics.shared(topics.TELEMETRY_FILTERS, group)
+        self._telemetry = Session(f"{name}-telemetry", telemetry_filters, self._take, shared=shared)
         self._sessions = [
             Session(f"{name}-requests", request_filters, self._take, may_connect=task_queue.answers, shared=shared),
-            Session(f"{name}-telemetry", telemetry_filters, self._take, shared=shared),
+            self._telemetry,
         ]
 
     def wait_for_database(self) -> None:
@@ -122,11 +127,17 @@ class Worker:
         with contextlib.suppress(redis.RedisError):
             client().set(ALIVE_KEY, json.dumps(state), ex=ALIVE_SECONDS)
 
+    def _give_way(self) -> None:
+        """Reading comes before merging: what is left unread the broker drops, uncounted, and it is the newest; what
+        waits too long in our backlog is the oldest, and counted."""
+        if self._telemetry.unread() > MAX_UNREAD:
+            time.sleep(GIVE_WAY_SECONDS)
+
     def _tick(self) -> None:
         next_tick = time.monotonic()
         while not self.stop.wait(max(0.0, min(MERGE_SECONDS, next_tick - time.monotonic()))):
             try:
-                self._intake.work()
+                self._intake.work(self._give_way)
                 if time.monotonic() < next_tick:
                     continue
                 next_tick = max(next_tick + settings.LIVE_TICK_SECONDS, time.monotonic())
