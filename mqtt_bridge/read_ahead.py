@@ -11,6 +11,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
 
 READ_AHEAD = 65_536
+#: After so many packets paho gets to write, too: its confirmations, and the sign of life without which the broker hangs
+#: up. A stream that never pauses would keep it reading for ever.
+PACKETS_AT_A_TIME = 200
 
 
 class ReadAheadSocket:
@@ -23,7 +26,7 @@ class ReadAheadSocket:
     def recv(self, size: int) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises what the socket raises."""
         if not self._ahead:
-            self._ahead = memoryview(self._sock.recv(max(size, READ_AHEAD)))
+            self._ahead = memoryview(self._sock.recv(READ_AHEAD))
         taken, self._ahead = self._ahead[:size], self._ahead[size:]
         return bytes(taken)
 
@@ -41,9 +44,11 @@ class ReadAheadClient(mqtt.Client):
         return ReadAheadSocket(super()._create_socket())
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """All packets that were read ahead, before paho asks `select` again."""
+        """Many packets that were read ahead, before paho asks `select` again."""
         code = super().loop_read(max_packets)
-        while code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._has_read_ahead():
+        for _ in range(PACKETS_AT_A_TIME):
+            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not self._has_read_ahead():
+                break
             code = super().loop_read(max_packets)
         return code
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from mqtt_bridge.read_ahead import ReadAheadSocket
+from mqtt_bridge.read_ahead import PACKETS_AT_A_TIME, ReadAheadClient, ReadAheadSocket
 
 
 class Counting:
@@ -67,6 +68,29 @@ def test_what_tls_holds_back_is_pending_too() -> None:
     ahead = ReadAheadSocket(Tls(b"abc"))
     assert ahead.recv(1) == b"a"
     assert ahead.pending() == 2 + 7
+
+
+class Endless(Counting):
+    """A broker that always has more messages."""
+
+    message = b"\x30\x06\x00\x01tabc"
+
+    def recv(self, size: int) -> bytes:
+        self.calls += 1
+        return (self.message * (size // len(self.message) + 1))[:size]
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_stream_without_pause_lets_the_client_write_too() -> None:
+    client = ReadAheadClient(CallbackAPIVersion.VERSION2, client_id="reader")
+    received: list[object] = []
+    client.on_message = lambda _client, _userdata, message: received.append(message.payload)
+    client._sock = ReadAheadSocket(Endless())
+    for turn in (1, 2):
+        assert client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
+        assert received == [b"abc"] * (PACKETS_AT_A_TIME + 1) * turn
 
 
 def test_everything_else_is_the_socket_s() -> None:
