@@ -2,7 +2,7 @@
 --
 -- Live values stay out of Valkey's append-only file, which gets each write on disk before it is answered: the queue needs
 -- that, but at 10,000 messages a second live values are 20 MB of it. A Valkey that was started anew gets them again from
--- the worker (`Ticker`).
+-- the worker (`Ticker`), and what was last known of the silent ones is in the file by keep.lua.
 --
 -- ARGV: MessagePack of {key of the device's hash = {top-level key = raw JSON}}.
 redis.set_repl(redis.REPL_NONE)

@@ -11,6 +11,7 @@ from devices import heard
 from devices.buffer import Changes, LiveBuffer
 from devices.delivery import deliver
 from devices.directory import Directory
+from devices.keeping import Keeping
 from devices.recorder import Recorder
 from devices.sweep import Sweep
 
@@ -43,6 +44,7 @@ class Ticker:
         self._recorder = recorder
         self._shared = shared
         self.sweep = Sweep(buffer, directory)
+        self.keeping = Keeping()
         self._clocks = (time.monotonic(), time.time())
         self.delivered = 0
         self.failures = 0
@@ -64,6 +66,7 @@ class Ticker:
                 heard.begin_anew(self._directory.online(), heard.now_ms())
                 self._grace_due = False
             self._deliver(changes)
+            self.keeping.keep()
             self.sweep.returned(changes.heard)
             if not self._grace_due and not self.sweep.silent():
                 self._grace_due = True
@@ -80,9 +83,10 @@ class Ticker:
             log.warning("Valkey does not answer (%s); live state waits", error)
 
     def _deliver(self, changes: Changes) -> None:
-        """And everything once more to a Valkey that was started anew: live values are not on its disk."""
+        """And everything once more to a Valkey that was started anew: the latest live values were not on its disk."""
         delivered = deliver(changes, self._directory, shared_by=self._buffer if self._shared else None)
         self.delivered += delivered.devices
+        self.keeping.note(changes.values)
         if delivered.valkey and delivered.valkey != self._valkey:
             is_another, self._valkey = bool(self._valkey), delivered.valkey
             if is_another:

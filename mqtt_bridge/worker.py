@@ -90,6 +90,7 @@ class Worker:
             self._intake.work()
             self._ticker.tick()
             with contextlib.suppress(redis.RedisError, KombuError):
+                self._ticker.keeping.keep(everything=True)
                 self._notices.hand_over()
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> None:

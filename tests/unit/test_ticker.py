@@ -7,7 +7,7 @@ import pytest
 
 from cloudapi.platform import probes
 from cloudapi.valkey import client
-from devices import heard, live, sweep, tasks
+from devices import heard, keeping, live, sweep, tasks
 from devices import ticker as ticker_module
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
@@ -33,6 +33,9 @@ class Ticking:
         directory.load()
         self._ticker = Ticker(self.buffer, directory, lambda: self.is_listening)
         self.tick()
+
+    def keep_everything(self) -> None:
+        self._ticker.keeping.keep(everything=True)
 
     def tick(self, **later: float) -> list[str]:
         self.clock.forward(**later)
@@ -106,6 +109,24 @@ def test_a_valkey_that_was_started_anew_gets_everything_again(ticking: Ticking, 
     ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":11,"mode_code":0}'), heard.now_ms())
     ticking.tick()
     assert values() == {b"height": b"11", b"mode_code": b"0"}
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["once in a while", "at the worker's end"])
+def test_last_known_values_outlive_a_restart_of_everything(
+    ticking: Ticking, valkey_server: Child, monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10}'), heard.now_ms())
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"mode_code":0}'), heard.now_ms())
+    ticking.tick()
+    if everything:
+        ticking.keep_everything()
+    else:
+        monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
+        ticking.tick()
+    valkey_server.stop()
+    valkey_server.start()
+    wait_until(lambda: probes.valkey(environment.REDIS_URL), "Valkey answers")
+    assert values() == {b"height": b"10", b"mode_code": b"0"}
 
 
 def values() -> object:
