@@ -40,7 +40,7 @@ class Directory:
         self._entries: dict[str, Entry] = {}
         #: SNs of docks, for who follows them (LiveBuffer).
         self.docks: set[str] = set()
-        #: SNs that changed hands or are gone, for who keeps their values (Ticker): nobody sees what was before.
+        #: SNs that left a workspace or are gone, for who keeps their values (Ticker): nobody else sees what was before.
         self.moved: deque[str] = deque()
         self._unknown: dict[str, float] = {}
         #: One object for all devices of a workspace.
@@ -94,7 +94,7 @@ class Directory:
                 workspace_pk=workspace_pk,
                 sent=known.sent if known and same_browsers else {},
             )
-            if known is not None and not same_browsers:
+            if known is not None and known.workspace_id is not None and not same_browsers:
                 self.moved.append(sn)
             self._unknown.pop(sn, None)
             (self.docks.add if domain == DOCK else self.docks.discard)(sn)

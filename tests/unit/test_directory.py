@@ -53,6 +53,20 @@ def test_it_looks_up_what_was_asked_for_and_remembers_who_is_unknown(monkeypatch
     assert directory.get("NEW") is None
 
 
+def test_who_leaves_a_workspace_is_named_and_who_joins_one_is_not(ours: Workspace) -> None:
+    """What a dock says once while it is being bound is known to nobody else, and must not be forgotten."""
+    report_topology("DOCK-X")
+    directory = Directory()
+    directory.load()
+    named = []
+    for owner in (ours, None):
+        Device.objects.unscoped().filter(sn="DOCK-X").update(workspace=owner)
+        directory.want(["DOCK-X"])
+        directory.look_up()
+        named.append(list(directory.moved))
+    assert named == [[], ["DOCK-X"]]
+
+
 def test_many_strangers_do_not_fill_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_module, "MAX_UNKNOWN", 10)
     directory = Directory()
