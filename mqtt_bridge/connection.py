@@ -20,7 +20,7 @@ REFUSALS = (
 )
 
 
-def make_client(client_id: str, *, persistent: bool = False, manual_ack: bool = False) -> mqtt.Client:
+def make_client(client_id: str, *, persistent: bool = False, manual_ack: bool = False) -> ReadAheadClient:
     """A client with the server's own account, not yet connected. MQTT 3.1.1: it costs half of 5.0 in paho, and devices
     that speak 5.0 are heard all the same."""
     client = ReadAheadClient(

@@ -59,6 +59,7 @@ class Session:
         self._shared = shared
         self._unsubscribed = threading.Event()
         self._client.on_message = self._on_message
+        self._client.on_unconfirmed = self._on_unconfirmed
         self._filters = filters
         self._take = take
         self._may_connect = may_connect
@@ -131,18 +132,25 @@ class Session:
         self._unsubscribed.set()
 
     def _on_message(self, client: mqtt.Client, _userdata: Any, received: mqtt.MQTTMessage) -> None:
-        if self._blocked or self._stopping.is_set():
-            return  # unacknowledged: it comes again, in order
         try:
             topic = received.topic
         except UnicodeDecodeError:
             topic = ""
+        if self._taken(topic, bytes(received.payload), received.retain) and received.qos:
+            client.ack(received.mid, received.qos)
+
+    def _on_unconfirmed(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        self._taken(topic.decode(errors="replace"), payload, retained)
+
+    def _taken(self, topic: str, payload: bytes, retained: bool) -> bool:
+        """Take a message. What was not taken stays unacknowledged and comes again, in order."""
+        if self._blocked or self._stopping.is_set():
+            return False
         try:
-            self._take(topic, bytes(received.payload), received.retain)
+            self._take(topic, payload, retained)
         except Exception as error:
             self._blocked = True
             log.warning("Requests wait at the broker: the queue does not answer (%s)", error)
-            client.disconnect()
-            return
-        if received.qos:
-            client.ack(received.mid, received.qos)
+            self._client.disconnect()
+            return False
+        return True

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from mqtt_bridge import read_ahead
 from mqtt_bridge.read_ahead import PACKETS_AT_A_TIME, ReadAheadClient, ReadAheadSocket
 
 
@@ -26,6 +27,9 @@ class Counting:
         if len(piece) > size:
             self.pieces.insert(0, piece[size:])
         return piece[:size]
+
+    def close(self) -> None:
+        pass
 
 
 @given(
@@ -79,9 +83,6 @@ class Endless(Counting):
         self.calls += 1
         return (self.message * (size // len(self.message) + 1))[:size]
 
-    def close(self) -> None:
-        pass
-
 
 def test_a_stream_without_pause_lets_the_client_write_too() -> None:
     client = ReadAheadClient(CallbackAPIVersion.VERSION2, client_id="reader")
@@ -90,7 +91,94 @@ def test_a_stream_without_pause_lets_the_client_write_too() -> None:
     client._sock = ReadAheadSocket(Endless())
     for turn in (1, 2):
         assert client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
-        assert received == [b"abc"] * (PACKETS_AT_A_TIME + 1) * turn
+        assert received == [b"abc"] * PACKETS_AT_A_TIME * turn
+
+
+Message = tuple[bytes, bytes, int, bool]
+messages = st.tuples(
+    st.sampled_from([b"thing/product/AIR/osd", b"a", b"\xff/osd"]),
+    st.binary(max_size=20) | st.integers(100, 20_000).map(bytes),
+    st.sampled_from([0, 0, 0, 1]),
+    st.booleans(),
+)
+PINGRESP = b"\xd0\x00"
+
+
+def packet(topic: bytes, payload: bytes, qos: int, retained: bool) -> bytes:
+    """PUBLISH of MQTT 3.1.1, 3.3."""
+    content = len(topic).to_bytes(2, "big") + topic + (b"\x00\x07" if qos else b"") + payload
+    length, rest = b"", len(content)
+    while True:
+        rest, digit = divmod(rest, 128)
+        length += bytes([digit | (128 if rest else 0)])
+        if not rest:
+            return bytes([0x30 | qos << 1 | retained]) + length + content
+
+
+class Reader(ReadAheadClient):
+    """Notes what was taken and by whom; connected to these pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, client_id="reader", manual_ack=True)
+        self.source = Counting(*pieces)
+        self._sock = ReadAheadSocket(self.source)
+        self.received: list[Message] = []
+        self.on_unconfirmed = lambda topic, payload, retained: self.received.append((topic, payload, 0, retained))
+        self.on_message = lambda _client, _userdata, read: self.received.append(
+            (read._topic, bytes(read.payload), read.qos, bool(read.retain))
+        )
+
+    def read(self) -> MQTTErrorCode:
+        """Until there is no more, or something is wrong."""
+        while (code := self.loop_read()) == MQTTErrorCode.MQTT_ERR_SUCCESS and self.source.pieces:
+            pass
+        return code
+
+
+@given(st.lists(messages | st.none(), max_size=12), st.lists(st.integers(1, 3_000), min_size=1, max_size=20))
+def test_messages_arrive_whole_and_in_order_however_they_are_cut(sent: list[Message | None], cuts: list[int]) -> None:
+    stream = b"".join(PINGRESP if message is None else packet(*message) for message in sent)
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(stream):
+        size = cuts[len(pieces) % len(cuts)]
+        pieces.append(stream[at : at + size])
+        at += size
+    reader = Reader(*pieces)
+    assert reader.read() == MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert reader.received == [message for message in sent if message is not None]
+
+
+def test_most_messages_do_not_pass_through_paho() -> None:
+    reader = Reader(packet(b"thing/product/AIR/osd", bytes(2_500), 0, False) * 20)
+    reader.on_message = None
+    reader.read()
+    assert len(reader.received) == 20
+
+
+@pytest.mark.parametrize(
+    "malformed", [b"\x30\x03\x00\x09abc", b"\x30\x00", b"\x30\xff\xff\xff\xff\x01", b"\x36\x05\x00\x01abc"]
+)
+def test_what_is_no_message_ends_the_connection_or_is_ignored_by_paho(malformed: bytes) -> None:
+    reader = Reader(packet(b"a", b"good", 0, False) + malformed + bytes(300))
+    reader.read()
+    assert reader.received[:1] == [(b"a", b"good", 0, False)]
+    assert all(topic == b"" for topic, *_rest in reader.received[1:])
+
+
+def test_a_stream_of_telemetry_is_a_sign_of_life_of_the_broker() -> None:
+    reader = Reader(packet(b"a", b"b", 0, False))
+    reader._last_bytes_received = 0.0
+    reader._take_unconfirmed()
+    assert reader._last_bytes_received > 0
+
+
+def test_nor_does_a_stream_that_passes_by_paho_keep_it_from_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_ahead, "READ_AHEAD", 13 * len(Endless.message))
+    reader = Reader()
+    reader._sock = ReadAheadSocket(Endless())
+    assert reader.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert 13 * PACKETS_AT_A_TIME <= len(reader.received) <= 14 * PACKETS_AT_A_TIME
 
 
 def test_everything_else_is_the_socket_s() -> None:
