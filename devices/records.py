@@ -1,8 +1,9 @@
 """The two statements with which telemetry reaches SQL, however many devices there are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -35,10 +36,11 @@ class Record(NamedTuple):
 def store_states(records: Sequence[Record]) -> None:
     """One row per device: the newer one stays."""
     # In the same order everywhere, so that two workers never wait for each other in a circle.
-    rows = [(record.device_pk, _at(record), *record.narrow) for record in sorted(records)]
+    records = sorted(records, key=attrgetter("device_pk"))
+    rows = [(device_pk, at, *values) for (device_pk, _, _, values), at in zip(records, _moments(records), strict=True)]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+            columns = [_array(column) for column in zip(*rows, strict=True)]
             cursor.execute(_STATE.format(rows=_POSTGRESQL_ROWS), columns)
         else:
             with transaction.atomic():
@@ -47,7 +49,10 @@ def store_states(records: Sequence[Record]) -> None:
 
 def append_track(records: Sequence[Record]) -> None:
     """Append points to the history."""
-    rows = [(record.device_pk, record.workspace_pk, _at(record), *record.narrow) for record in records]
+    rows = [
+        (device_pk, workspace_pk, at, *values)
+        for (device_pk, workspace_pk, _, values), at in zip(records, _moments(records), strict=True)
+    ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with (
@@ -62,6 +67,13 @@ def append_track(records: Sequence[Record]) -> None:
                 cursor.executemany(statement, rows)
 
 
-def _at(record: Record) -> datetime | str | None:
-    """As the database's driver wants it."""
-    return record.at if connection.vendor == "postgresql" else connection.ops.adapt_datetimefield_value(record.at)
+def _moments(records: Iterable[Record]) -> list[str | None]:
+    """As the database's driver wants them."""
+    if connection.vendor == "postgresql":
+        return [record.at.isoformat() for record in records]
+    return [connection.ops.adapt_datetimefield_value(record.at) for record in records]
+
+
+def _array(column: Iterable[float | str | None]) -> str:
+    """PostgreSQL's text of an array of numbers or moments. The driver's way from a list takes three times as long."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in column])}}}"
