@@ -15,6 +15,8 @@ from bench.stage import stage
 from tests.platform import HOST
 
 ASKING = 100
+#: Seconds until what a fleet brings along when it comes (first rows, clocks, rights) is done.
+SETTLED_AFTER = 20
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     chosen = parser.parse_args()
     runs: list[dict[str, Any]] = []
     with (
-        stage(2000, 400) as made,
+        stage(2000, 400, OFFLINE_AFTER_SECONDS="3600") as made,  # in the runs without OSD nobody speaks
         ingest.load(made, gateways=slice(ASKING, None)) as load,
         Talker("bench.asker", env=made.platform.env) as asker,
     ):
@@ -33,10 +35,11 @@ def main() -> None:
         asker.ask(rate=20, seconds=3)  # warm
         for osd in (0.0, chosen.osd):
             for rate in (float(text) for text in chosen.rates.split(",")):
-                load_average, cpu = os.getloadavg(), made.cpu()
+                load_average = os.getloadavg()
                 if osd:
-                    load.say(rate=osd, seconds=chosen.seconds + 2)
-                    time.sleep(1)
+                    load.say(rate=osd, seconds=chosen.seconds + SETTLED_AFTER + 1)
+                    time.sleep(SETTLED_AFTER)
+                cpu = made.cpu()
                 found = asker.ask(rate=rate, seconds=chosen.seconds)
                 if osd:
                     load.hear()

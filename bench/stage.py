@@ -19,6 +19,7 @@ from bench import proc
 from cloudapi.platform import BASE_DIR, servers
 from tests import environment
 from tests.platform import Platform
+from tests.processes import Child
 from tests.servers import PostgreSQL
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
@@ -75,7 +76,11 @@ def stage(devices: int, gateways: int, workspaces: int = 10, **variables: str) -
     try:
         postgres.start()
         env = {"DATABASE_URL": postgres.create_database(), "STATIC_ROOT": str(directory / "static"), **variables}
-        platform = Platform(directory, servers.Mosquitto(binary, plugin), **env)
+        platform = Platform(directory, servers.Mosquitto(binary, plugin), CELERY_CONCURRENCY="2", **env)
+        celery = platform.children["celery"]
+        platform.children["celery-2"] = Child(
+            [*celery.argv, "-n", "celery-2@%h"], directory / "logs" / "celery-2.log", env=platform.env
+        )
         platform.run("collectstatic", "--no-input", "-v", "0")
         made = Stage(platform, postgres)
         made.populate(devices, gateways, workspaces)

@@ -9,11 +9,15 @@ from collections.abc import Iterable
 from itertools import islice, takewhile
 from pathlib import Path
 
+from django.conf import settings
+
 from cloudapi.valkey import exchange
 from devices import live
 
+#: A device is written once in so many seconds, or in twice as many when all have changed at once. With `appendfsync
+#: always` everybody else in Valkey waits for the disk meanwhile, so each tick writes an even share.
 KEEP_SECONDS = 30.0
-#: Per tick. A script of so many devices keeps Valkey from everything else for a few milliseconds.
+#: At the end of the process, when there are no more ticks.
 DEVICES_AT_A_TIME = 200
 _KEEP = (Path(__file__).parent / "keep.lua").read_text()
 
@@ -31,14 +35,22 @@ class Keeping:
         for sn in sns:
             self._changed.setdefault(sn, now)
 
-    def keep(self, *, everything: bool = False) -> None:
-        """Keep who is due, or at the end of the process everybody. Raises redis.RedisError."""
-        oldest = float("inf") if everything else time.monotonic() - KEEP_SECONDS
-        while sns := [*islice(takewhile(lambda sn: self._changed[sn] <= oldest, self._changed), DEVICES_AT_A_TIME)]:
-            with exchange() as valkey:
-                valkey.send("EVAL", _KEEP, len(sns), *(live.VALUES_KEY.format(sn=sn) for sn in sns))
-                valkey.answers()
-            for sn in sns:
-                del self._changed[sn]
-            if not everything:
-                return
+    def keep(self) -> None:
+        """Keep a tick's share of those who are due. Raises redis.RedisError."""
+        due = time.monotonic() - KEEP_SECONDS
+        share = 1 + int(len(self._changed) * settings.LIVE_TICK_SECONDS / KEEP_SECONDS)
+        self._keep([*islice(takewhile(lambda sn: self._changed[sn] <= due, self._changed), share)])
+
+    def keep_everything(self) -> None:
+        """Raises redis.RedisError."""
+        while self._changed:
+            self._keep([*islice(self._changed, DEVICES_AT_A_TIME)])
+
+    def _keep(self, sns: list[str]) -> None:
+        if not sns:
+            return
+        with exchange() as valkey:
+            valkey.send("EVAL", _KEEP, len(sns), *(live.VALUES_KEY.format(sn=sn) for sn in sns))
+            valkey.answers()
+        for sn in sns:
+            del self._changed[sn]

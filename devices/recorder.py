@@ -5,7 +5,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import redis
 from django.conf import settings
@@ -19,6 +20,8 @@ from devices.records import Record
 
 log = logging.getLogger(__name__)
 
+#: Devices take turns, so that neither we nor the database work in bursts that requests would wait for.
+TURNS = 5
 #: So many points of tracks wait for a database that is away; then the oldest go.
 MAX_POINTS = 200_000
 
@@ -33,7 +36,8 @@ class Recorder:
         self._directory = directory
         self._shared = shared
         self._lock = threading.Lock()
-        self._noted: dict[str, tuple[int, dict[str, bytes]]] = {}
+        #: By turn.
+        self._noted: list[dict[str, tuple[int, dict[str, bytes]]]] = [{} for _ in range(TURNS)]
         self._states: dict[int, Record] = {}
         self._points: deque[Record] = deque()
         #: Device → when its last point was taken (ms), and the hash of what it said.
@@ -44,17 +48,21 @@ class Recorder:
     def note(self, known: Known) -> None:
         """What is known of the devices that were heard since the last time; the newest counts."""
         with self._lock:
-            self._noted.update(known)
+            for sn, what in known.items():
+                self._noted[hash(sn) % TURNS][sn] = what
 
     def run(self, stop: threading.Event) -> None:
-        """Write every STATE_SECONDS until `stop` is set, and once more then."""
-        while not stop.wait(settings.STATE_SECONDS):
-            self._attempt()
+        """Write every device once in STATE_SECONDS until `stop` is set, and all of them once more then."""
+        for turn in cycle(range(TURNS)):
+            if stop.wait(settings.STATE_SECONDS / TURNS):
+                break
+            self._attempt([turn])
         self._attempt()
 
-    def write(self) -> None:
-        """Write what is due. Raises what the database raises; then nothing is lost but points beyond MAX_POINTS."""
-        self._read_noted()
+    def write(self, turns: Iterable[int] = range(TURNS)) -> None:
+        """Write those whose turn it is. Raises what the database raises; then nothing is lost but points beyond
+        MAX_POINTS."""
+        self._read_noted(turns)
         if self._states:
             records.store_states(list(self._states.values()))
             self._states = {}
@@ -63,15 +71,15 @@ class Recorder:
             records.append_track(points)
             self._points.clear()
 
-    def _attempt(self) -> None:
+    def _attempt(self, turns: Sequence[int] = range(TURNS)) -> None:
         began = time.monotonic()
         try:
             close_old_connections()
             try:
-                self.write()
+                self.write(turns)
             except IntegrityError:  # the partition of the day is missing: beat, who makes them ahead, does not run
                 partitions.make(timezone.now())
-                self.write()
+                self.write(turns)
         except (IntegrityError, DataError) as error:
             self.dropped += len(self._points)
             self._points.clear()
@@ -83,9 +91,12 @@ class Recorder:
         if time.monotonic() - began > settings.STATE_SECONDS:
             log.warning("Writing the latest values took %.1f s", time.monotonic() - began)
 
-    def _read_noted(self) -> None:
+    def _read_noted(self, turns: Iterable[int]) -> None:
+        noted: dict[str, tuple[int, dict[str, bytes]]] = {}
         with self._lock:
-            noted, self._noted = self._noted, {}
+            for turn in turns:
+                noted |= self._noted[turn]
+                self._noted[turn] = {}
         if self._shared:
             noted = _with_all_values(noted)
         for record in self._records(noted):

@@ -15,6 +15,8 @@ SWEEP_SECONDS = 1.0
 SWEEP_BATCH = 500
 SKEW_SECONDS = 5.0
 SKEW_CHANGE_MS = 1_000
+#: When a whole fleet comes, its clocks are told bit by bit, so that requests need not wait for them.
+SKEWS_AT_A_TIME = 100
 
 
 class Sweep:
@@ -46,7 +48,7 @@ class Sweep:
         return True
 
     def skews(self) -> None:
-        """Hand over how far gateways' clocks are off, where it has changed enough to tell people."""
+        """Hand over how far gateways' clocks are off, where it has changed enough to tell people; the worst first."""
         if time.monotonic() < self._next_skews:
             return
         self._next_skews = time.monotonic() + SKEW_SECONDS
@@ -58,7 +60,8 @@ class Sweep:
             and (entry.clock_skew_ms is None or abs(skew - entry.clock_skew_ms) > SKEW_CHANGE_MS)
         }
         if changed:
-            tasks.store_skews.delay(changed)
+            worst = sorted(changed, key=lambda sn: -abs(changed[sn]))[:SKEWS_AT_A_TIME]
+            tasks.store_skews.delay({sn: changed[sn] for sn in worst})
 
     def forget_hand_overs(self) -> None:
         """Hand everybody over again who is due, at once."""

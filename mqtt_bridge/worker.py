@@ -1,6 +1,7 @@
 """The worker: two MQTT sessions in, live state and Celery tasks out."""
 
 import contextlib
+import gc
 import json
 import logging
 import threading
@@ -75,6 +76,8 @@ class Worker:
         ]
         if broker_access.adapter() is not None:
             threads.append(threading.Thread(target=self.keeper.run, name="rights", daemon=True))
+        # A full round of the garbage collector stops all threads for 50 ms, mostly for what is there for good by now.
+        gc.freeze()
         for thread in threads:
             thread.start()
         for session in self._sessions:
@@ -90,7 +93,7 @@ class Worker:
             self._intake.work()
             self._ticker.tick()
             with contextlib.suppress(redis.RedisError, KombuError):
-                self._ticker.keeping.keep(everything=True)
+                self._ticker.keeping.keep_everything()
                 self._notices.hand_over()
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> None:

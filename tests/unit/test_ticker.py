@@ -35,7 +35,7 @@ class Ticking:
         self.tick()
 
     def keep_everything(self) -> None:
-        self._ticker.keeping.keep(everything=True)
+        self._ticker.keeping.keep_everything()
 
     def tick(self, **later: float) -> list[str]:
         self.clock.forward(**later)
@@ -121,8 +121,11 @@ def test_last_known_values_outlive_a_restart_of_everything(
     if everything:
         ticking.keep_everything()
     else:
-        monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
         ticking.tick()
+        later = time.monotonic() + keeping.KEEP_SECONDS
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        ticking.tick()
+        monkeypatch.undo()
     valkey_server.stop()
     valkey_server.start()
     wait_until(lambda: probes.valkey(environment.REDIS_URL), "Valkey answers")
