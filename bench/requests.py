@@ -32,7 +32,7 @@ def main() -> None:
         Talker("bench.asker", env=made.platform.env) as asker,
     ):
         asker.ask(host=HOST, port=made.platform.mqtt_port, gateways=made.fleet["gateways"][:ASKING])
-        asker.ask(rate=20, seconds=3)  # warm
+        asker.ask(rate=100, seconds=3)  # warm
         for osd in (0.0, chosen.osd):
             for rate in (float(text) for text in chosen.rates.split(",")):
                 load_average = os.getloadavg()
