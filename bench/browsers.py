@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import django
 import redis
@@ -123,10 +124,10 @@ class Publisher(threading.Thread):
         osd = json.loads((BASE_DIR / "tests/fixtures/frames/osd_aircraft.json").read_text())["payload"]["data"]
         values = {key: json.dumps(value, separators=(",", ":")) for key, value in osd.items()}
         pipeline = self._client.pipeline(transaction=False)
-        for workspace in range(WORKSPACES):
+        for index, workspace in enumerate(self._workspaces):
             for device in range(DEVICES):
-                sn = f"B{workspace}-{device}"
-                pipeline.hset(live.VALUES_KEY.format(sn=sn), mapping=values)
+                sn = f"B{index}-{device}"
+                pipeline.hset(live.values_key(UUID(workspace), sn), mapping=values)
         pipeline.execute()
 
     def _publish(self, number: int) -> None:

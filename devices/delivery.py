@@ -48,10 +48,9 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
             if shared_by is not None:
                 sharing.merge(valkey, workspace_id, sns, changes, shared_by)
                 continue
-            _store(valkey, sns, changes)
-            if workspace_id is not None:
-                frame = live.frame("delta", now, _updates(sns, changes, directory))
-                valkey.send("PUBLISH", *live.publication(live.group_name(workspace_id), frame))
+            _store(valkey, workspace_id, sns, changes)
+            frame = live.frame("delta", now, _updates(sns, changes, directory))
+            valkey.send("PUBLISH", *live.publication(live.group_name(workspace_id), frame))
         if changes.heard:
             moments = (part for sn, seen in changes.heard.items() for part in (seen, sn))
             valkey.send("ZADD", heard.KEY, "GT", *moments)
@@ -63,21 +62,22 @@ def deliver(changes: Changes, directory: Directory, *, shared_by: LiveBuffer | N
     return Delivered(len(changes.heard), run_id[1].decode() if run_id else "")
 
 
-def _by_workspace(changes: Changes, directory: Directory) -> dict[UUID | None, list[str]]:
-    """The SNs that changed. Those whose values are stored again without having been heard are named, too, so that
-    whoever looks at all values of one reads them again."""
-    found: dict[UUID | None, list[str]] = {}
+def _by_workspace(changes: Changes, directory: Directory) -> dict[UUID, list[str]]:
+    """The SNs that changed and belong to somebody. Those whose values are stored again without having been heard are
+    named, too, so that whoever looks at all values of one reads them again."""
+    found: dict[UUID, list[str]] = {}
     for sn in changes.heard | changes.values:
-        if (entry := directory.get(sn)) is not None:
+        if (entry := directory.get(sn)) is not None and entry.workspace_id is not None:
             found.setdefault(entry.workspace_id, []).append(sn)
     return found
 
 
-def _store(valkey: Exchange, sns: Sequence[str], changes: Changes) -> None:
+def _store(valkey: Exchange, workspace_id: UUID, sns: Sequence[str], changes: Changes) -> None:
+    keys = live.values_key(workspace_id, "")
     for start in range(0, len(sns), DEVICES_PER_SCRIPT):
         # As text: Valkey's MessagePack knows no bytes.
         changed = {
-            live.VALUES_KEY.format(sn=sn): {key: raw.decode() for key, raw in values.items()}
+            keys + sn: {key: raw.decode() for key, raw in values.items()}
             for sn in sns[start : start + DEVICES_PER_SCRIPT]
             if (values := changes.values.get(sn))
         }

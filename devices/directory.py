@@ -85,6 +85,8 @@ class Directory:
         for sn, workspace_id, online, domain, clock_skew_ms, pk, workspace_pk in rows:
             known = self._entries.get(sn)
             same_browsers = known is not None and known.workspace_id == workspace_id
+            if known is not None and known.workspace_id is not None and not same_browsers:
+                self.moved.append(sn)  # before the new owner is known: nothing of before is delivered to them
             self._entries[sn] = Entry(
                 self._shared.setdefault(workspace_id, workspace_id),
                 online,
@@ -94,8 +96,6 @@ class Directory:
                 workspace_pk=workspace_pk,
                 sent=known.sent if known and same_browsers else {},
             )
-            if known is not None and known.workspace_id is not None and not same_browsers:
-                self.moved.append(sn)
             self._unknown.pop(sn, None)
             (self.docks.add if domain == DOCK else self.docks.discard)(sn)
             found.add(sn)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from cloudapi.valkey import exchange
 from devices import live
+from devices.directory import Directory
 
 #: A device is written once in so many seconds, or in twice as many when all have changed at once. With `appendfsync
 #: always` everybody else in Valkey waits for the disk meanwhile, so each tick writes an even share.
@@ -25,7 +26,8 @@ _KEEP = (Path(__file__).parent / "keep.lua").read_text()
 class Keeping:
     """Belongs to one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
         #: SN → when it first changed since it was kept (monotonic, s); so the oldest come first.
         self._changed: dict[str, float] = {}
 
@@ -49,8 +51,10 @@ class Keeping:
     def _keep(self, sns: list[str]) -> None:
         if not sns:
             return
+        owners = ((sn, entry.workspace_id) for sn in sns if (entry := self._directory.get(sn)) is not None)
+        keys = [live.values_key(workspace_id, sn) for sn, workspace_id in owners if workspace_id is not None]
         with exchange() as valkey:
-            valkey.send("EVAL", _KEEP, len(sns), *(live.VALUES_KEY.format(sn=sn) for sn in sns))
+            valkey.send("EVAL", _KEEP, len(keys), *keys)
             valkey.answers()
         for sn in sns:
             del self._changed[sn]

@@ -28,10 +28,20 @@ from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
 
-VALUES_KEY = "cloudapi:live:{sn}"
 #: Changed rows are announced here, so that the worker's directory follows.
 CHANGED_CHANNEL = "cloudapi:changed"
 _encode = msgspec.json.Encoder().encode
+
+
+def values_key(workspace_id: UUID, sn: str) -> str:
+    """The hash with a device's live values: one per owner, so that whoever gets the device does not get what it said
+    before, whatever was down when it changed hands."""
+    return f"cloudapi:live:{workspace_id.hex}:{sn}"
+
+
+def moments_key(workspace_id: UUID, sn: str) -> str:
+    """When the values were sent, where several workers share the telemetry (`merge.lua`)."""
+    return f"cloudapi:live:moments:{workspace_id.hex}:{sn}"
 
 
 def group_name(workspace_id: UUID) -> str:
@@ -81,7 +91,9 @@ def changed(sns: Iterable[str]) -> None:
 def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:
     """These devices leave the workspace in this transaction: after commit tell its browsers."""
     devices = [{"sn": sn, "removed": True} for sn in sns]
+    keys = [key(workspace_id, sn) for sn in sns for key in (values_key, moments_key)]
     after_commit(lambda: _send(workspace_id, devices))
+    after_commit(lambda: client().unlink(*keys))
 
 
 def _announce(sns: Sequence[str]) -> None:
@@ -104,7 +116,7 @@ def snapshot(workspace: Workspace) -> str:
     described = listed(workspace)
     pipeline = client().pipeline(transaction=False)
     for device in described:
-        pipeline.hmget(VALUES_KEY.format(sn=device["sn"]), list(summary.PARTS))
+        pipeline.hmget(values_key(workspace.workspace_id, device["sn"]), list(summary.PARTS))
     for device, found in zip(described, pipeline.execute(), strict=True):
         values = {key: raw for key, raw in zip(summary.PARTS, found, strict=True) if raw is not None}
         device["values"] = raw_json(summary.of(values))
@@ -141,11 +153,11 @@ def _visible_gateway(device: Device) -> str | None:
     return gateway.sn if gateway is not None and gateway.workspace_id == device.workspace_id else None
 
 
-async def values(sns: Sequence[str]) -> list[dict[str, bytes]]:
-    """All values of each of these devices, key → raw JSON. Raises redis.RedisError."""
+async def values(workspace_id: UUID, sns: Sequence[str]) -> list[dict[str, bytes]]:
+    """All values of each of the workspace's devices, key → raw JSON. Raises redis.RedisError."""
     pipeline = async_client().pipeline(transaction=False)
     for sn in sns:
-        pipeline.hgetall(VALUES_KEY.format(sn=sn))
+        pipeline.hgetall(values_key(workspace_id, sn))
     return [{key.decode(): raw for key, raw in found.items()} for found in await pipeline.execute()]
 
 

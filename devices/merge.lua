@@ -72,8 +72,6 @@ for device = 1, #KEYS, 2 do
   if #values > 0 then update = update .. ',"values":{' .. table.concat(values, ',') .. '}' end
   updates[#updates + 1] = update .. '}'
 end
-if channel ~= '' then
-  local text = frame .. table.concat(updates, ',') .. ']}'
-  redis.call('PUBLISH', channel, cmsgpack.pack({type = 'live.frame', text = text}))
-end
+local text = frame .. table.concat(updates, ',') .. ']}'
+redis.call('PUBLISH', channel, cmsgpack.pack({type = 'live.frame', text = text}))
 return #updates

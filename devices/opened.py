@@ -119,7 +119,7 @@ class Opened:
     async def _refresh(self, sns: Sequence[str]) -> dict[str, dict[str, bytes]]:
         """Read these devices' values; what has changed since the time before."""
         changed = {}
-        for sn, now in zip(sns, await live.values(sns) if sns else (), strict=True):
+        for sn, now in zip(sns, await live.values(self._workspace.workspace_id, sns) if sns else (), strict=True):
             before = self._values.get(sn, {})
             if news := {key: raw for key, raw in now.items() if before.get(key) != raw}:
                 changed[sn] = news

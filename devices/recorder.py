@@ -98,10 +98,23 @@ class Recorder:
                 noted |= self._noted[turn]
                 self._noted[turn] = {}
         if self._shared:
-            noted = _with_all_values(noted)
+            noted = self._with_all_values(noted)
         for record in self._records(noted):
             self._states[record.device_pk] = record
             self._take_point(record)
+
+    def _with_all_values(self, noted: Known) -> dict[str, tuple[int, dict[str, bytes]]]:
+        """Other workers know the rest: Valkey has it all."""
+        pipeline = client().pipeline(transaction=False)
+        owned = []
+        for sn in noted:
+            if (entry := self._directory.get(sn)) is not None and entry.workspace_id is not None:
+                pipeline.hmget(live.values_key(entry.workspace_id, sn), list(narrow.KEYS))
+                owned.append(sn)
+        return {
+            sn: (noted[sn][0], {key: raw for key, raw in zip(narrow.KEYS, found, strict=True) if raw is not None})
+            for sn, found in zip(owned, pipeline.execute(), strict=True)
+        }
 
     def _records(self, noted: Known) -> Iterable[Record]:
         for sn, (seen, values) in noted.items():
@@ -123,14 +136,3 @@ class Recorder:
             self._points.popleft()
             self.dropped += 1
         self._points.append(record)
-
-
-def _with_all_values(noted: Known) -> dict[str, tuple[int, dict[str, bytes]]]:
-    """Other workers know the rest: Valkey has it all."""
-    pipeline = client().pipeline(transaction=False)
-    for sn in noted:
-        pipeline.hmget(live.VALUES_KEY.format(sn=sn), list(narrow.KEYS))
-    return {
-        sn: (noted[sn][0], {key: raw for key, raw in zip(narrow.KEYS, found, strict=True) if raw is not None})
-        for sn, found in zip(noted, pipeline.execute(), strict=True)
-    }

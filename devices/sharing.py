@@ -12,7 +12,6 @@ from cloudapi.valkey import Exchange
 from devices import heard, live, summary
 from devices.buffer import Changes, LiveBuffer
 
-MOMENTS_KEY = "cloudapi:live:moments:{sn}"
 #: A device whose messages are all older than one that came so long before them (ms) has set its clock back.
 PATIENCE_MS = 10_000
 #: A call keeps Valkey from everything else for a millisecond or two.
@@ -22,22 +21,18 @@ DEVICES_PER_CALL = 50
 _MERGE = (Path(__file__).parent / "merge.lua").read_text()
 
 
-def merge(
-    valkey: Exchange, workspace_id: UUID | None, sns: Sequence[str], changes: Changes, buffer: LiveBuffer
-) -> None:
+def merge(valkey: Exchange, workspace_id: UUID, sns: Sequence[str], changes: Changes, buffer: LiveBuffer) -> None:
     """Have Valkey merge the changes of a workspace's devices; it also publishes them to the browsers."""
     for start in range(0, len(sns), DEVICES_PER_CALL):
         _call(valkey, workspace_id, sns[start : start + DEVICES_PER_CALL], changes, buffer)
 
 
-def _call(
-    valkey: Exchange, workspace_id: UUID | None, sns: Iterable[str], changes: Changes, buffer: LiveBuffer
-) -> None:
-    channel = live.publication_channel(live.group_name(workspace_id)) if workspace_id else ""
+def _call(valkey: Exchange, workspace_id: UUID, sns: Iterable[str], changes: Changes, buffer: LiveBuffer) -> None:
+    channel = live.publication_channel(live.group_name(workspace_id))
     keys: list[str] = []
     arguments: list[Any] = [channel, f'{{"type":"delta","at":{heard.now_ms()},"devices":[', PATIENCE_MS]
     for sn in sns:
-        keys += [live.VALUES_KEY.format(sn=sn), MOMENTS_KEY.format(sn=sn)]
+        keys += [live.values_key(workspace_id, sn), live.moments_key(workspace_id, sn)]
         seen, values = changes.heard.get(sn), changes.values.get(sn, {})
         groups = buffer.by_moment(sn, values)
         told = f',"last_seen_at":{seen}' if seen is not None else ""

@@ -28,6 +28,8 @@ class Sweep:
         self._handed_over: dict[tuple[str, str], float] = {}
         self._next_sweep = 0.0
         self._next_skews = 0.0
+        #: SN → when its skew was handed over last (monotonic, s).
+        self._skew_told: dict[str, float] = {}
 
     def returned(self, heard_sns: Iterable[str]) -> None:
         """Hand over those who were offline and are heard."""
@@ -48,7 +50,7 @@ class Sweep:
         return True
 
     def skews(self) -> None:
-        """Hand over how far gateways' clocks are off, where it has changed enough to tell people; the worst first."""
+        """Hand over how far gateways' clocks are off, where it has changed enough to tell people."""
         if time.monotonic() < self._next_skews:
             return
         self._next_skews = time.monotonic() + SKEW_SECONDS
@@ -60,8 +62,10 @@ class Sweep:
             and (entry.clock_skew_ms is None or abs(skew - entry.clock_skew_ms) > SKEW_CHANGE_MS)
         }
         if changed:
-            worst = sorted(changed, key=lambda sn: -abs(changed[sn]))[:SKEWS_AT_A_TIME]
-            tasks.store_skews.delay({sn: changed[sn] for sn in worst})
+            # Those first whose turn is longest ago: a clock that drifts all the time must not keep others from theirs.
+            turn = sorted(changed, key=lambda sn: self._skew_told.get(sn, 0.0))[:SKEWS_AT_A_TIME]
+            self._skew_told |= dict.fromkeys(turn, time.monotonic())
+            tasks.store_skews.delay({sn: changed[sn] for sn in turn})
 
     def forget_hand_overs(self) -> None:
         """Hand everybody over again who is due, at once."""

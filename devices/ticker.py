@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Ticks that are further apart than this (in seconds) say that the process stood still, or that our clock was set.
 STALL_SECONDS = 5.0
+#: A binding is in our directory within a fraction of a second.
+UNOWNED_SECONDS = 3.0
 #: So many devices that we do not know may wait to be looked up; a database that is away must not fill the memory.
 MAX_STRANGERS = 10_000
 
@@ -44,7 +46,9 @@ class Ticker:
         self._recorder = recorder
         self._shared = shared
         self.sweep = Sweep(buffer, directory)
-        self.keeping = Keeping()
+        self.keeping = Keeping(directory)
+        #: SN of a device that nobody owns → since when (monotonic, s) its values wait.
+        self._unowned: dict[str, float] = {}
         self._clocks = (time.monotonic(), time.time())
         self.delivered = 0
         self.failures = 0
@@ -107,7 +111,8 @@ class Ticker:
 
     def _known(self, changes: Changes) -> Changes:
         """The changes of devices that we know. The others wait until they were looked up, or are dropped."""
-        later = Changes()
+        self._forget_moved(changes)
+        later = self._without_owner(changes)
         for sn in [sn for sn in changes.heard | changes.values if self._directory.get(sn) is None]:
             seen, values = changes.heard.pop(sn, None), changes.values.pop(sn, None)
             if seen is None or self._directory.is_unknown(sn) or len(later.heard) >= MAX_STRANGERS:
@@ -118,10 +123,29 @@ class Ticker:
                 later.values[sn] = values
         self._directory.want(later.heard)
         self._buffer.put_back(later)
-        self._forget_moved()
         return changes
 
-    def _forget_moved(self) -> None:
+    def _forget_moved(self, changes: Changes) -> None:
         """A device's new workspace gets all values of its next message; what was before stays with the old one."""
         moved = self._directory.moved
-        self._buffer.forget(moved.popleft() for _ in range(len(moved)))
+        sns = [moved.popleft() for _ in range(len(moved))]
+        self._buffer.forget(sns)
+        for sn in sns:
+            changes.values.pop(sn, None)
+            changes.fragments.pop(sn, None)
+
+    def _without_owner(self, changes: Changes) -> Changes:
+        """Values of devices that nobody owns wait: what a dock says while it is being bound is for who gets it, what it
+        said longer ago is for nobody."""
+        waiting, now = Changes(), time.monotonic()
+        since, self._unowned = self._unowned, {}
+        for sn in list(changes.values):
+            if (entry := self._directory.get(sn)) is None or entry.workspace_id is not None:
+                continue
+            values = changes.values.pop(sn)
+            if now - since.get(sn, now) < UNOWNED_SECONDS:
+                waiting.values[sn] = values
+                self._unowned[sn] = since.get(sn, now)
+            else:
+                self._buffer.forget([sn])
+        return waiting

@@ -15,9 +15,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
 
 READ_AHEAD = 65_536
-#: After so many of its packets paho gets to write, too: its confirmations, and the sign of life without which the
+#: After so many seconds of reading paho gets to write, too: its confirmations, and the sign of life without which the
 #: broker hangs up. A stream that never pauses would keep it reading for ever.
-PACKETS_AT_A_TIME = 200
+READ_SECONDS = 0.2
 #: First byte of a PUBLISH with QoS 0 that is retained; without the last bit it is not (MQTT 3.1.1, 3.3.1).
 _RETAINED = 0x31
 
@@ -89,7 +89,7 @@ def _message(ahead: bytes, at: int) -> tuple[bytes, bytes, int] | None:
     except IndexError:
         return None
     end = start + length
-    if payload > end or end > len(ahead):
+    if payload > end or end > len(ahead) or payload == start + 2:
         return None
     return ahead[start + 2 : payload], ahead[payload:end], end
 
@@ -103,22 +103,23 @@ class ReadAheadClient(mqtt.Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Many packets that were read ahead, before paho asks `select` again."""
-        code = MQTTErrorCode.MQTT_ERR_SUCCESS
-        for _ in range(PACKETS_AT_A_TIME):
-            self._take_unconfirmed()
+        until = time.monotonic() + READ_SECONDS
+        while True:
+            self._take_unconfirmed(until)
             code = super().loop_read(max_packets)
-            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not self._has_read_ahead():
-                break
-        return code
+            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not self._has_read_ahead() or time.monotonic() > until:
+                return code
 
-    def _take_unconfirmed(self) -> None:
+    def _take_unconfirmed(self, until: float) -> None:
         sock, take = self._sock, self.on_unconfirmed
         if take is None or not isinstance(sock, ReadAheadSocket) or self._in_packet["command"]:
             return
         for topic, payload, retained in sock.unconfirmed():
             take(topic, payload, retained)
             # paho hangs up on a broker that it has not heard for as long as it takes to miss two signs of life.
-            self._last_bytes_received = time.monotonic()
+            self._last_bytes_received = now = time.monotonic()
+            if now > until:
+                break
 
     def _has_read_ahead(self) -> bool:
         sock = self._sock

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from uuid import UUID
 
 import pytest
 import redis
@@ -23,7 +24,8 @@ def events(field: Field, sn: str) -> list[str]:
 
 def value(field: Field, sn: str) -> bool:
     with redis.Redis.from_url(field.platform.redis_url) as client:
-        return bool(client.hexists(live.VALUES_KEY.format(sn=sn), "height"))
+        keys = [live.values_key(UUID(tenant.workspace_id), sn) for tenant in field.tenants]
+        return any(client.hexists(key, "height") for key in keys)
 
 
 async def silence(dock: Dock) -> None:

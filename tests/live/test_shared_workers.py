@@ -129,6 +129,6 @@ def test_two_workers_end_in_the_state_of_one_ordered_reader(broker_port: int, va
         print(f"received: {one.received} + {two.received}")  # noqa: T201
         assert min(one.received, two.received) > MESSAGES / 4
         time.sleep(0.5)
-    assert {sn: client().hgetall(live.VALUES_KEY.format(sn=sn)) for sn in SNS} == {
+    assert {sn: client().hgetall(live.values_key(workspace.workspace_id, sn)) for sn in SNS} == {
         sn: {key.encode(): raw for key, raw in ordered.values(sn).items()} for sn in SNS
     }

@@ -42,6 +42,7 @@ class Counted:
         self.ticker = Ticker(self.buffer, directory, recorder=self.recorder)
         self.ticker.tick()
         self.ticker.tick()
+        self.workspace_id = workspace.workspace_id
         self.exchanges = self.commands = self.tasks = self.loops = 0
         answers, execute, command = Exchange.answers, Pipeline.execute, Redis.execute_command
 
@@ -93,7 +94,10 @@ def test_a_tick_is_one_exchange_with_valkey_and_nothing_else(counted: Counted) -
             assert counted.exchanges == before + 1
     assert (len(queries), counted.tasks, counted.loops) == (0, 0, 0)
     assert counted.commands <= 2  # the sweep, once a second: is Valkey emptied, who is silent
-    assert client().hgetall(live.VALUES_KEY.format(sn=counted.sns[-1])) == {b"height": b"3", b"mode_code": b"5"}
+    assert client().hgetall(live.values_key(counted.workspace_id, counted.sns[-1])) == {
+        b"height": b"3",
+        b"mode_code": b"5",
+    }
 
 
 def test_writing_to_sql_is_as_many_statements_for_all(counted: Counted) -> None:

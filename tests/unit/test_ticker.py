@@ -11,10 +11,12 @@ from devices import heard, keeping, live, sweep, tasks
 from devices import ticker as ticker_module
 from devices.buffer import LiveBuffer
 from devices.directory import Directory
+from devices.models import Device
 from devices.ticker import Ticker
 from tests import environment
 from tests.factories import Clock, report_topology
 from tests.processes import Child, wait_until
+from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db]
 
@@ -29,13 +31,17 @@ class Ticking:
         monkeypatch.setattr(tasks.gone_silent, "delay", self.silent.extend)
         monkeypatch.setattr(tasks.heard_again, "delay", lambda *_args: None)
         monkeypatch.setattr(sweep, "SWEEP_SECONDS", 0.0)
-        self.buffer, directory = LiveBuffer(), Directory()
-        directory.load()
-        self._ticker = Ticker(self.buffer, directory, lambda: self.is_listening)
+        self.buffer, self.directory = LiveBuffer(), Directory()
+        self.directory.load()
+        self._ticker = Ticker(self.buffer, self.directory, lambda: self.is_listening)
         self.tick()
 
     def keep_everything(self) -> None:
         self._ticker.keeping.keep_everything()
+
+    def look_up(self, sn: str) -> None:
+        self.directory.want([sn])
+        self.directory.look_up()
 
     def tick(self, **later: float) -> list[str]:
         self.clock.forward(**later)
@@ -44,8 +50,9 @@ class Ticking:
 
 
 @pytest.fixture
-def ticking(clock: Clock, valkey: str, monkeypatch: pytest.MonkeyPatch) -> Ticking:
+def ticking(clock: Clock, valkey: str, ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> Ticking:
     report_topology("DOCK-X", "PLANE")
+    Device.objects.unscoped().update(workspace=ours)
     return Ticking(clock, monkeypatch)
 
 
@@ -95,25 +102,27 @@ def test_strangers_that_wait_for_the_database_are_bounded(ticking: Ticking, monk
     assert len(ticking.buffer.drain().heard) == 10
 
 
-def test_a_valkey_that_was_started_anew_gets_everything_again(ticking: Ticking, valkey_server: Child) -> None:
+def test_a_valkey_that_was_started_anew_gets_everything_again(
+    ticking: Ticking, ours: Workspace, valkey_server: Child
+) -> None:
     """Live values are not on its disk; the queue is."""
     ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10,"mode_code":0}'), heard.now_ms())
     ticking.tick()
-    assert values() == {b"height": b"10", b"mode_code": b"0"}
+    assert values(ours) == {b"height": b"10", b"mode_code": b"0"}
     client().set("a queue", "is kept")
     valkey_server.stop()
     valkey_server.start()
     wait_until(lambda: probes.valkey(environment.REDIS_URL), "Valkey answers")
     assert client().get("a queue") == b"is kept"
-    assert values() == {}
+    assert values(ours) == {}
     ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":11,"mode_code":0}'), heard.now_ms())
     ticking.tick()
-    assert values() == {b"height": b"11", b"mode_code": b"0"}
+    assert values(ours) == {b"height": b"11", b"mode_code": b"0"}
 
 
 @pytest.mark.parametrize("everything", [False, True], ids=["once in a while", "at the worker's end"])
 def test_last_known_values_outlive_a_restart_of_everything(
-    ticking: Ticking, valkey_server: Child, monkeypatch: pytest.MonkeyPatch, everything: bool
+    ticking: Ticking, ours: Workspace, valkey_server: Child, monkeypatch: pytest.MonkeyPatch, everything: bool
 ) -> None:
     ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10}'), heard.now_ms())
     ticking.buffer.merge("PLANE", msgspec.Raw(b'{"mode_code":0}'), heard.now_ms())
@@ -129,8 +138,61 @@ def test_last_known_values_outlive_a_restart_of_everything(
     valkey_server.stop()
     valkey_server.start()
     wait_until(lambda: probes.valkey(environment.REDIS_URL), "Valkey answers")
-    assert values() == {b"height": b"10", b"mode_code": b"0"}
+    assert values(ours) == {b"height": b"10", b"mode_code": b"0"}
 
 
-def values() -> object:
-    return client().hgetall(live.VALUES_KEY.format(sn="PLANE"))
+OWNERS = ("ours", None, "theirs")
+
+
+@pytest.mark.parametrize("path", [("ours", "theirs"), OWNERS], ids=["at once", "released in between"])
+@pytest.mark.parametrize("is_late", [False, True], ids=["the directory follows", "it learns it at the end"])
+def test_a_new_owner_gets_nothing_of_what_a_device_said_before(
+    ticking: Ticking, ours: Workspace, theirs: Workspace, path: tuple[str | None, ...], is_late: bool
+) -> None:
+    owners = {"ours": ours, "theirs": theirs, None: None}
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"latitude":46.9,"height":10}'), heard.now_ms())
+    ticking.tick()
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"longitude":7.4}'), heard.now_ms())  # under way meanwhile
+    for owner in path[1:]:
+        Device.objects.unscoped().filter(sn="PLANE").update(workspace=owners[owner])
+        if not is_late:
+            ticking.look_up("PLANE")
+            ticking.tick()
+    ticking.look_up("PLANE")
+    ticking.tick()
+    assert values(theirs) == {}
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10}'), heard.now_ms())
+    ticking.tick()
+    assert values(theirs) == {b"height": b"10"}
+
+
+def test_what_a_device_says_while_it_is_being_bound_is_for_its_owner(
+    ticking: Ticking, ours: Workspace, theirs: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Device.objects.unscoped().filter(sn="PLANE").update(workspace=None)
+    ticking.look_up("PLANE")
+    ticking.tick()
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"latitude":46.9}'), heard.now_ms())
+    ticking.tick()
+    later = time.monotonic() + ticker_module.UNOWNED_SECONDS
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: later)
+        ticking.tick()
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10}'), heard.now_ms())
+    ticking.tick()
+    Device.objects.unscoped().filter(sn="PLANE").update(workspace=theirs)
+    ticking.look_up("PLANE")
+    ticking.tick()
+    assert (values(ours), values(theirs)) == ({}, {b"height": b"10"})
+
+
+def test_a_hash_with_very_many_fields_is_kept_too(ticking: Ticking, ours: Workspace) -> None:
+    many = [text for number in range(9_000) for text in (f"key{number}", "1")]
+    client().hset(live.values_key(ours.workspace_id, "PLANE"), items=many)
+    ticking.buffer.merge("PLANE", msgspec.Raw(b'{"height":10}'), heard.now_ms())
+    ticking.tick()
+    ticking.keep_everything()
+
+
+def values(workspace: Workspace) -> object:
+    return client().hgetall(live.values_key(workspace.workspace_id, "PLANE"))
