@@ -69,6 +69,9 @@ def _by_workspace(changes: Changes, directory: Directory) -> dict[UUID, list[str
     for sn in changes.heard | changes.values:
         if (entry := directory.get(sn)) is not None and entry.workspace_id is not None:
             found.setdefault(entry.workspace_id, []).append(sn)
+    # The directory names them before it knows the new owner, who must not get what was said before.
+    if moving := set(directory.moved):
+        found = {workspace_id: [sn for sn in sns if sn not in moving] for workspace_id, sns in found.items()}
     return found
 
 

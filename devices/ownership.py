@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices import live, timeline
-from devices.models import Device, OfflineReason
+from devices.models import Device, DeviceState, OfflineReason
 from workspaces import audit
 from workspaces.models import User, Workspace
 
@@ -65,6 +65,7 @@ def release(*, device: Device, user: User | None = None) -> None:
         online=False,
         offline_reason=OfflineReason.RELEASED,
     )
+    DeviceState.objects.filter(device=device).delete()
     timeline.note([device], "released", timezone.now(), detail=_owner(_by(user), workspace))
     _leave_behind(device)
     audit.record("device.released", target=device.sn, workspace=workspace, user=user)
@@ -81,6 +82,7 @@ def join(device: Device, workspace: Workspace, *, by: str = "") -> None:
     device.workspace = workspace
     device.bound_at = timezone.now()
     device.save(update_fields=["workspace", "bound_at"])
+    DeviceState.objects.filter(device=device).delete()  # what it said before
     timeline.note([device], "joined_workspace", device.bound_at, detail=_owner(by, workspace))
     if previous is not None:
         live.removed_from(previous.workspace_id, [device.sn])

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from cloudapi.valkey import client
 from devices import heard, live, narrow, partitions, records
-from devices.directory import Directory
+from devices.directory import Directory, Entry
 from devices.records import Record
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ MAX_POINTS = 200_000
 
 #: SN → (our clock in ms, the device's newest raw values as far as this worker knows)
 Known = Mapping[str, tuple[int, dict[str, bytes]]]
+#: The same with what the directory said of the device then: what it has said belongs to its owner of that time.
+_Noted = dict[str, tuple[int, dict[str, bytes], Entry]]
 
 
 class Recorder:
@@ -37,7 +39,7 @@ class Recorder:
         self._shared = shared
         self._lock = threading.Lock()
         #: By turn.
-        self._noted: list[dict[str, tuple[int, dict[str, bytes]]]] = [{} for _ in range(TURNS)]
+        self._noted: list[_Noted] = [{} for _ in range(TURNS)]
         self._states: dict[int, Record] = {}
         self._points: deque[Record] = deque()
         #: Device → when its last point was taken (ms), and the hash of what it said.
@@ -48,8 +50,12 @@ class Recorder:
     def note(self, known: Known) -> None:
         """What is known of the devices that were heard since the last time; the newest counts."""
         with self._lock:
-            for sn, what in known.items():
-                self._noted[hash(sn) % TURNS][sn] = what
+            for sn, (seen, values) in known.items():
+                if (entry := self._directory.get(sn)) is not None:
+                    self._noted[hash(sn) % TURNS][sn] = seen, values, entry
+            # The directory names them before it knows the new owner.
+            for sn in set(self._directory.moved):
+                self._noted[hash(sn) % TURNS].pop(sn, None)
 
     def run(self, stop: threading.Event) -> None:
         """Write every device once in STATE_SECONDS until `stop` is set, and all of them once more then."""
@@ -92,35 +98,21 @@ class Recorder:
             log.warning("Writing the latest values took %.1f s", time.monotonic() - began)
 
     def _read_noted(self, turns: Iterable[int]) -> None:
-        noted: dict[str, tuple[int, dict[str, bytes]]] = {}
+        noted: _Noted = {}
         with self._lock:
             for turn in turns:
                 noted |= self._noted[turn]
                 self._noted[turn] = {}
         if self._shared:
-            noted = self._with_all_values(noted)
-        for record in self._records(noted):
-            self._states[record.device_pk] = record
+            noted = _with_all_values(noted)
+        for sn, (seen, values, entry) in noted.items():
+            now = self._directory.get(sn)
+            if now is None:
+                continue
+            record = Record(entry.pk, entry.workspace_pk, heard.moment(seen), narrow.of(values))
             self._take_point(record)
-
-    def _with_all_values(self, noted: Known) -> dict[str, tuple[int, dict[str, bytes]]]:
-        """Other workers know the rest: Valkey has it all."""
-        pipeline = client().pipeline(transaction=False)
-        owned = []
-        for sn in noted:
-            if (entry := self._directory.get(sn)) is not None and entry.workspace_id is not None:
-                pipeline.hmget(live.values_key(entry.workspace_id, sn), list(narrow.KEYS))
-                owned.append(sn)
-        return {
-            sn: (noted[sn][0], {key: raw for key, raw in zip(narrow.KEYS, found, strict=True) if raw is not None})
-            for sn, found in zip(owned, pipeline.execute(), strict=True)
-        }
-
-    def _records(self, noted: Known) -> Iterable[Record]:
-        for sn, (seen, values) in noted.items():
-            entry = self._directory.get(sn)
-            if entry is not None:
-                yield Record(entry.pk, entry.workspace_pk, heard.moment(seen), narrow.of(values))
+            if now.workspace_pk == entry.workspace_pk:
+                self._states[record.device_pk] = record
 
     def _take_point(self, record: Record) -> None:
         """Its turn is every HISTORY_SECONDS, and only if something has changed: what stands still has no track."""
@@ -136,3 +128,16 @@ class Recorder:
             self._points.popleft()
             self.dropped += 1
         self._points.append(record)
+
+
+def _with_all_values(noted: _Noted) -> _Noted:
+    """Other workers know the rest: Valkey has it all."""
+    pipeline = client().pipeline(transaction=False)
+    owned = [(sn, entry.workspace_id) for sn, (_, _, entry) in noted.items() if entry.workspace_id is not None]
+    for sn, workspace_id in owned:
+        pipeline.hmget(live.values_key(workspace_id, sn), list(narrow.KEYS))
+    known = {
+        sn: {key: raw for key, raw in zip(narrow.KEYS, found, strict=True) if raw is not None}
+        for (sn, _), found in zip(owned, pipeline.execute(), strict=True)
+    }
+    return {sn: (seen, known.get(sn, {}), entry) for sn, (seen, _, entry) in noted.items()}

@@ -5,9 +5,9 @@ from django.db import OperationalError, connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from devices import partitions, recorder, records
+from devices import ownership, partitions, recorder, records
 from devices.directory import Directory
-from devices.models import DeviceState, TrackPoint
+from devices.models import Device, DeviceState, TrackPoint
 from devices.recorder import Recorder
 from tests.factories import Clock, make_bound
 from workspaces.models import Workspace
@@ -21,9 +21,18 @@ class Recording:
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         make_bound(workspace, "DOCK", "PLANE")
         self.clock = clock
-        directory = Directory()
-        directory.load()
-        self.recorder = Recorder(directory)
+        self.workspace = workspace
+        self.directory = Directory()
+        self.directory.load()
+        self.recorder = Recorder(self.directory)
+
+    def move(self, sn: str, workspace: Workspace) -> None:
+        device = Device.objects.unscoped().get(sn=sn)
+        ownership.release(device=device)
+        ownership.claim(sns=[sn], workspace=workspace)
+        self.directory.want([sn])
+        self.directory.look_up()
+        self.directory.moved.clear()  # as the tick does
 
     def hear(self, sn: str, later: float = 0, **values: bytes) -> None:
         self.clock.forward(seconds=later)
@@ -117,3 +126,20 @@ def test_old_days_go(recording: Recording) -> None:
         assert partitions.drop(recording.clock.forward(days=1)) == 1
     assert connection.vendor == "sqlite"
     assert recording.heights() == []
+
+
+def test_what_a_device_said_stays_with_its_owner_of_that_time(recording: Recording, theirs: Workspace) -> None:
+    recording.hear("PLANE", height=b"1")
+    recording.write()
+    recording.hear("PLANE", later=20, height=b"2")
+    recording.move("PLANE", theirs)
+    recording.write()
+    assert not DeviceState.objects.filter(device__sn="PLANE").exists()
+    assert owners() == [(1, recording.workspace), (2, recording.workspace)]
+    recording.hear("PLANE", later=20, height=b"3")
+    recording.write()
+    assert (owners()[2:], DeviceState.objects.get(device__sn="PLANE").height) == ([(3, theirs)], 3)
+
+
+def owners(sn: str = "PLANE") -> list[tuple[float | None, Workspace]]:
+    return [(point.height, point.workspace) for point in TrackPoint.objects.filter(device__sn=sn).order_by("at")]
