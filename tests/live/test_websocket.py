@@ -314,6 +314,31 @@ def test_what_is_not_in_the_workspace_cannot_be_opened(
         assert len(values_of(browser, dock.sn, "details")) == told
 
 
+def test_a_new_owner_is_shown_nothing_that_a_device_said_before(
+    acme: Tenant, other: Tenant, dock: Gateway, page: Page, lively: Platform
+) -> None:
+    dock.telemetry(dock.sn, {"latitude": 46.95, "longitude": 7.45, "height": 560, "alarm_state": 1})
+    page.until(lambda: page.value(dock.sn, "height") == 560, "the former owner sees it")
+    shell(
+        lively,
+        f"""
+from devices import ownership
+from devices.models import Device
+from workspaces.models import Workspace
+ownership.release(device=Device.objects.unscoped().get(sn={dock.sn!r}))
+ownership.claim(sns=[{dock.sn!r}], workspace=Workspace.objects.unscoped().get(workspace_id={other.workspace_id!r}))
+print(1)
+""",
+    )
+    theirs = log_in(lively.http_url, other.users["operator"])
+    for query in ("", "?detail=summary"):
+        with Page(lively.http_url, other.workspace_id, theirs, query=query) as opened:
+            opened.say({"type": "open", "sn": dock.sn})
+            opened.read(1.0)
+            assert opened.devices[dock.sn]["values"] == {}
+            assert opened.details.get(dock.sn, {}) == {}
+
+
 # --- restarts ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("part", ["web", "mqtt_worker", "valkey"])
 def test_it_goes_on_after_a_part_was_killed(
