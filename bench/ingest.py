@@ -124,9 +124,11 @@ def stale(made: Stage, sent: int) -> int:
     if sent < len(sns):
         return 0
     with redis.Redis.from_url(made.platform.redis_url) as client:
+        # cloudapi:live:{workspace}:{SN}; each device has one owner.
+        keys = {key.decode().rsplit(":", 1)[1]: key for key in client.scan_iter("cloudapi:live:*", count=10_000)}
         pipeline = client.pipeline(transaction=False)
         for sn in sns:
-            pipeline.hget(f"cloudapi:live:{sn}", STAMP)
+            pipeline.hget(keys.get(sn, b"cloudapi:live:none"), STAMP)
         stamps = [int(stamp) if stamp else 0 for stamp in pipeline.execute()]
     # Devices send in turn, so the last messages of all lie within one round.
     newest = max(stamps)

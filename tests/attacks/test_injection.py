@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import redis
 
 from tests.attacks.mqtt_probe import Account, Probe
 from tests.attacks.people import People
 from tests.attacks.scene import Scene
 from tests.attacks.table import Attack
 from tests.attacks.visitor import API, Visitor
+from tests.live.stored_values import live_values
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.live
@@ -183,10 +183,9 @@ def test_values_of_a_device_as_commands(scene: Scene, people: People, attack: At
     """Keys that mean something to JavaScript or to Python's format."""
     odd: dict[str, Any] = {"__proto__": {"polluted": 1}, "constructor": 1, "{0.__class__}": 1, "%(x)s": 1, "$where": 1}
     scene.b.dock.telemetry(scene.b.sn, {**odd, "after_odd": 1})
-    with redis.Redis.from_url(scene.platform.redis_url) as client:
-        kept = f"cloudapi:live:{scene.b.sn}"
-        wait_until(lambda: bool(client.hexists(kept, "after_odd")), "the worker has had it")
-        attack.control(client.hget(kept, "after_odd") == b"1", "what comes along with them is stored")
+    valkey = scene.platform.redis_url
+    wait_until(lambda: "after_odd" in live_values(valkey, scene.b.sn), "the worker has had it")
+    attack.control(live_values(valkey, scene.b.sn)["after_odd"] == b"1", "what comes along with them is stored")
     page = people.sessions["outsider"]
     assert page.ask("GET", f"/workspaces/{scene.b.workspace_id}/").kind == "ok"
     assert scene.platform.answers("mqtt_worker")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-import redis
 
 from tests.live.foreign_client import Gateway
+from tests.live.stored_values import live_values
 from tests.live.tenants import Tenant, err_infos, new_sn, server_account
 from tests.platform import Platform
 from tests.processes import wait_until
@@ -149,8 +149,7 @@ def stored(platform: Platform, *, live: str = "") -> dict[str, Any]:
             table: connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()  # noqa: S608  our names
             for table in TABLES
         }
-    with redis.Redis.from_url(platform.redis_url) as client:
-        counts["live"] = client.hgetall(f"cloudapi:live:{live}")
+    counts["live"] = live_values(platform.redis_url, live) if live else {}
     return counts
 
 
@@ -236,6 +235,4 @@ def test_a_retained_message_is_the_past(acme: Tenant, sender: Gateway, platform:
 
 
 def values(platform: Platform, sn: str) -> dict[str, Any]:
-    with redis.Redis.from_url(platform.redis_url) as client:
-        found: dict[bytes, bytes] = client.hgetall(f"cloudapi:live:{sn}")
-        return {key.decode(): json.loads(value) for key, value in found.items()}
+    return {key: json.loads(value) for key, value in live_values(platform.redis_url, sn).items()}
