@@ -24,6 +24,8 @@ from devices.stream import Stream
 from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
+#: Of a tick.
+_BEAT = 0.99
 
 
 class Ended(Exception):
@@ -131,12 +133,13 @@ class Feed:
 
     async def _deliver(self) -> None:
         """At most one frame per tick in the long run. One that comes early goes out early, up to half a tick: the
-        worker's ticks are as long, and waiting for each one's jitter would add up to a tick of lag."""
+        worker's ticks are as long, and waiting for each one's jitter would add up to a tick of lag. For the same reason
+        the beat comes back a little with each frame after one that was late."""
         due, tick = 0.0, settings.LIVE_TICK_SECONDS
         while not self._has_ended:
             await self._arrived.wait()
             await asyncio.sleep(due - tick / 2 - time.monotonic())
-            due = max(due, time.monotonic()) + tick
+            due = max(due, time.monotonic()) + tick * _BEAT
             texts, self._texts = self._texts, []
             self._arrived.clear()
             await self._take(texts[0] if len(texts) == 1 else merge(texts))
