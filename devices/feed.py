@@ -24,7 +24,8 @@ from devices.stream import Stream
 from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
-#: Of a tick.
+
+#: The next frame is due so much of a tick after one, so that what a late frame has shifted comes back.
 _BEAT = 0.99
 
 
