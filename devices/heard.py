@@ -13,6 +13,13 @@ from cloudapi.valkey import client, text
 KEY = "cloudapi:heard"
 #: Since when (ms) silences are timed without a break. Gone when Valkey was emptied.
 TIMED_SINCE_KEY = "cloudapi:heard:since"
+#: In one step: who speaks in between would be online and never found silent.
+_FORGET = """
+for i = 2, #ARGV do
+    local seen = redis.call('ZSCORE', KEYS[1], ARGV[i])
+    if seen and tonumber(seen) <= tonumber(ARGV[1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+"""
 
 
 def now_ms() -> int:
@@ -68,8 +75,7 @@ def silent_since(deadline: int, *, limit: int) -> list[str]:
     return [text(sn) for sn in found]
 
 
-def forget(sns: Iterable[str], deadline: int) -> None:
+def forget(sns: Sequence[str], deadline: int) -> None:
     """Stop timing those that are still silent."""
-    silent = [sn for sn, seen in last_seen(list(sns)).items() if seen <= deadline]
-    if silent:
-        client().zrem(KEY, *silent)
+    if sns:
+        client().eval(_FORGET, 1, KEY, deadline, *sns)

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import msgspec
 from channels.layers import get_channel_layer
+from django.db import transaction
 
 from cloudapi.valkey import after_commit, async_client, client
 from devices import heard, summary
@@ -96,10 +97,13 @@ def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:
     after_commit(lambda: client().unlink(*keys))
 
 
+@transaction.atomic
 def _announce(sns: Sequence[str]) -> None:
+    """The rows are locked meanwhile: of two processes that change them, the later one must be the later one to tell, or
+    browsers would go on showing what was before."""
     rows = Device.objects.unscoped().filter(sn__in=sns, workspace__isnull=False).select_related("workspace", "gateway")
     by_workspace: dict[UUID, list[Device]] = {}
-    for device in rows:
+    for device in rows.select_for_update(of=("self",), no_key=True).order_by("sn"):
         if device.workspace is not None:
             by_workspace.setdefault(device.workspace.workspace_id, []).append(device)
     for workspace_id, devices in by_workspace.items():

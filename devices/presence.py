@@ -21,6 +21,21 @@ from devices.models import Device, OfflineReason
 NEEDS_TOPOLOGY = (OfflineReason.LEFT_GATEWAY,)
 
 
+def named(devices: Sequence[Device], *, received_at: int, detail: str) -> list[str]:
+    """A topology that came in at `received_at` (ms) names these devices: whoever was heard lately is online.
+
+    A message that waited for long, while Celery was away, is no sign of life by now: who has left since stays offline,
+    and is back with his next one. Runs in the caller's transaction; returns the SNs of those that were offline.
+    """
+    silent_since = heard.now_ms() - int(settings.OFFLINE_AFTER_SECONDS * 1000)
+    last_seen = _last_seen([device.sn for device in devices]) if received_at <= silent_since else {}
+    silent = [device for device in devices if max(received_at, last_seen.get(device.sn, 0)) <= silent_since]
+    rows = Device.objects.unscoped().filter(pk__in=[device.pk for device in silent], online=False)
+    rows.filter(offline_reason__in=NEEDS_TOPOLOGY).update(offline_reason=OfflineReason.SILENT)
+    there = [device for device in devices if device not in silent]
+    return came_online(there, at=heard.moment(received_at), detail=detail)
+
+
 def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") -> list[str]:
     """Mark devices online, in the caller's transaction; returns the SNs of those that were offline.
 

@@ -86,7 +86,7 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     _detach(
         [device for device in devices.values() if device.sn not in present and device != gateway], gateway, topology, at
     )
-    back = presence.came_online(coming, at=at, detail=f"topology {gateway.sn}")
+    back = presence.named(coming, received_at=topology.received_at, detail=f"topology {gateway.sn}")
     heard.after_commit([device.sn for device in coming], topology.received_at)
     # Most updates repeat what is known, all of them when thousands of gateways reconnect at once.
     live.changed(sn for sn, device in {gateway.sn: gateway, **devices}.items() if _shown(device) != before[sn])

@@ -22,6 +22,8 @@ from tests.processes import wait_until
 pytestmark = pytest.mark.live
 
 SHOWN_WRONGLY_SECONDS = 35.0
+#: The grace, and a tick to show what was handled at the end of it.
+SETTLED_SECONDS = 31.0
 MEASURED = ("mqtt_worker", "celery", "web")
 #: Of all processes of a part together. Celery's children keep what an outage of PostgreSQL made them allocate, once.
 GROWTH_MIB = 120
@@ -37,6 +39,7 @@ class Row:
     lost: list[str]
     foreign: list[str]
     worst: tuple[float, str]
+    worst_story: str
     false_offline: list[str]
     still_wrong: list[str]
     mended: float
@@ -61,7 +64,7 @@ class Row:
             "more than two tries": ["…"] * self.tries[2],
             "falsely shown offline": self.false_offline,
             "still shown wrongly": self.still_wrong,
-            "wrong for too long": [self.worst[1]] if self.worst[0] > SHOWN_WRONGLY_SECONDS else [],
+            "wrong for too long": [self.worst_story] if self.worst[0] > SHOWN_WRONGLY_SECONDS else [],
             "memory grew": [
                 f"{part} {before} → {after}"
                 for part, (before, after) in zip(MEASURED, self.memory, strict=True)
@@ -153,6 +156,7 @@ def run(field: Field, breaker: Breaker, fault: Fault, cohort: Sequence[Dock], le
         lost=[sn for sn, _dock in acknowledged if sn not in owners],
         foreign=[sn for sn, dock in acknowledged if owners.get(sn, "") not in ("", dock.account.organization_id)],
         worst=watch.figures.worst,
+        worst_story=story(field, watch.figures.worst[1]),
         false_offline=watch.figures.false_offline,
         still_wrong=sorted(stuck.intersection(watch.wrong())),
         mended=mended - happened,
@@ -166,8 +170,20 @@ def run(field: Field, breaker: Breaker, fault: Fault, cohort: Sequence[Dock], le
     return row
 
 
+def story(field: Field, sn: str) -> str:
+    return f"{field.watch.story(sn)}; timeline: {field.timeline(sn)[-6:]}" if sn else ""
+
+
 def departed(field: Field) -> set[str]:
     return {sn for dock in field.used if dock.gone for sn in (dock.sn, dock.aircraft)}
+
+
+def returned(field: Field) -> list[str]:
+    """Who was shown online again after its grace was over. What came in before may be handled within it."""
+    watch = field.watch
+    left = {sn: watch.truth[sn].since for sn in departed(field)}
+    late = SETTLED_SECONDS
+    return sorted({one.sn for one in watch.changes if one.online and one.sn in left and one.at > left[one.sn] + late})
 
 
 def run_table(field: Field, faults: Sequence[Fault], *, steady: int, cohort: int) -> None:
@@ -186,6 +202,7 @@ def run_table(field: Field, faults: Sequence[Fault], *, steady: int, cohort: int
         print(row, flush=True)  # noqa: T201
         problems += row.problems()
         leaving = coming
+    problems += [f"shown online long after it left: {story(field, sn)}" for sn in returned(field)]
     field.fleet.run(depart([*leaving, *standing]))
     field.watch.recovered()
     if len(faults) > len(SHORT):

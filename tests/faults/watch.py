@@ -25,9 +25,9 @@ class Change(NamedTuple):
 
 @dataclass
 class Figures:
-    """worst: seconds and who was shown wrongly for longest, counted while nothing is broken."""
+    """worst: seconds and SN of who was shown wrongly for longest, counted while nothing is broken."""
 
-    worst: tuple[float, str] = (0.0, "-")
+    worst: tuple[float, str] = (0.0, "")
     false_offline: list[str] = field(default_factory=list)
 
 
@@ -70,6 +70,14 @@ class Watch:
     def wrongly_offline(self) -> list[str]:
         return [sn for sn in self.wrong() if self.truth[sn].online]
 
+    def story(self, sn: str) -> str:
+        """What was shown of a device lately, counted from the moment since which it is as it is."""
+        truth = self.truth[sn]
+        shown = [
+            f"{change.at - truth.since:+.1f} s {change.online}" for change in self.changes.copy() if change.sn == sn
+        ]
+        return f"{sn} online: {truth.online}, recovered {self._recovered_at - truth.since:+.1f} s, shown: {shown[-6:]}"
+
     # --- coroutines ---------------------------------------------------------------------------------------------------
     async def follow(self, workspace_id: str, cookie: str) -> None:
         """Read the frames of a workspace; connect again when the server closes, and only then."""
@@ -94,8 +102,7 @@ class Watch:
                 now = time.monotonic()
                 for sn in self.wrong():
                     seconds = now - max(self.truth[sn].since, self._recovered_at)
-                    what = f"{sn}, which is {'online' if self.truth[sn].online else 'offline'}"
-                    self.figures.worst = max(self.figures.worst, (seconds, what))
+                    self.figures.worst = max(self.figures.worst, (seconds, sn))
 
     def _take(self, frame: dict[str, Any]) -> None:
         now = time.monotonic()

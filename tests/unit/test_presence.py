@@ -12,6 +12,11 @@ NOW = 1_700_000_000_000
 AT = heard.moment(NOW)
 
 
+@pytest.fixture(autouse=True)
+def _it_is_then(clock: Clock) -> None:
+    clock.now = heard.moment(NOW)
+
+
 def events(sn: str) -> list[str]:
     return list(TimelineEntry.objects.filter(device__sn=sn).order_by("pk").values_list("event", flat=True))
 

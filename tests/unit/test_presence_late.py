@@ -34,6 +34,47 @@ def test_who_was_heard_long_ago_does_not_come_back(clock: Clock) -> None:
 
 
 @pytest.mark.live
+def test_a_topology_that_waited_for_long_brings_nobody_back(clock: Clock, valkey: str) -> None:
+    """As when Celery's worker is killed with it: it is handled half a minute later, and who said it has left since."""
+    said_at = clock.ms()
+    clock.forward(seconds=30)
+    assert report_topology("DOCK-X", "PLANE", received_at=said_at)
+    assert (device("PLANE").gateway, device("PLANE").online) == (device("DOCK-X"), False)
+    assert not device("DOCK-X").online
+    assert not TimelineEntry.objects.exists()
+    tasks.heard_again(["DOCK-X", "PLANE"], clock.ms())
+    assert device("DOCK-X").online
+    assert device("PLANE").online
+
+
+@pytest.mark.live
+def test_a_topology_that_waited_for_long_counts_for_who_still_reports(clock: Clock, valkey: str) -> None:
+    report_topology("DOCK-X", "PLANE")
+    report_topology("DOCK-X")
+    clock.forward(seconds=1)
+    said_at = clock.ms()
+    clock.forward(seconds=30)
+    heard.note({"DOCK-X": clock.ms(), "PLANE": clock.ms()})
+    assert report_topology("DOCK-X", "PLANE", received_at=said_at)
+    assert device("PLANE").online
+
+
+@pytest.mark.live
+def test_an_aircraft_that_had_left_and_was_named_long_ago_is_back_with_its_next_message(
+    clock: Clock, valkey: str
+) -> None:
+    report_topology("DOCK-X", "PLANE")
+    report_topology("DOCK-X")
+    clock.forward(seconds=1)
+    said_at = clock.ms()
+    clock.forward(seconds=30)
+    assert report_topology("DOCK-X", "PLANE", received_at=said_at)
+    assert (device("PLANE").online, device("PLANE").offline_reason) == (False, OfflineReason.SILENT)
+    tasks.heard_again(["PLANE"], clock.ms())
+    assert device("PLANE").online
+
+
+@pytest.mark.live
 def test_who_comes_back_is_timed_although_valkey_was_emptied_since(
     clock: Clock, valkey: str, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -43,6 +84,14 @@ def test_who_comes_back_is_timed_although_valkey_was_emptied_since(
     with django_capture_on_commit_callbacks(execute=True):
         tasks.heard_again(["DOCK-X"], clock.ms())
     assert heard.last_seen(["DOCK-X"]) == {"DOCK-X": clock.ms()}
+
+
+@pytest.mark.live
+def test_who_spoke_again_is_still_timed(clock: Clock, valkey: str) -> None:
+    deadline = clock.ms()
+    heard.note({"DOCK-X": deadline, "DOCK-Y": deadline + 1})
+    heard.forget(["DOCK-X", "DOCK-Y", "DOCK-Z"], deadline)
+    assert heard.last_seen(["DOCK-X", "DOCK-Y", "DOCK-Z"]) == {"DOCK-Y": deadline + 1}
 
 
 @pytest.mark.live

@@ -60,7 +60,7 @@ class Model:
     def hear(self, sn: str, at: int) -> None:
         self.heard[sn] = max(self.heard.get(sn, 0), at)
 
-    def topology(self, gateway: str, named: frozenset[str], sent_at: int, at: int) -> None:
+    def topology(self, gateway: str, named: frozenset[str], sent_at: int, at: int, now: int) -> None:
         self.online.setdefault(gateway, False)
         for sn in named:
             self.online.setdefault(sn, False)
@@ -77,8 +77,8 @@ class Model:
                 del self.gateway[sn]
                 self.online[sn] = False
         for sn in (gateway, *there):
-            self.online[sn] = True
             self.hear(sn, at)
+            self.online[sn] = self.online[sn] or self.heard[sn] > now - GRACE
 
     def silent(self, sns: list[str], now: int) -> None:
         gone = [sn for sn in sns if self.heard.get(sn, now) <= now - GRACE]
@@ -145,7 +145,7 @@ class Platform(RuleBasedStateMachine):
             Task(
                 f"topology of {gateway}",
                 lambda: report_topology(gateway, *sorted(named), timestamp=at + when, received_at=at),
-                lambda: self.model.topology(gateway, named, min(at, at + when), at),
+                lambda: self.model.topology(gateway, named, min(at, at + when), at, self.clock.ms()),
             ),
             at_once,
         )

@@ -9,13 +9,19 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices import heard
 from devices.models import Device, TimelineEntry
-from tests.factories import report_topology
+from tests.factories import Clock, report_topology
 
 pytestmark = pytest.mark.django_db
 EXAMPLES = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 START = 1_700_000_000_000
 GATEWAYS, AIRCRAFT = ("DOCK-X", "DOCK-Y", "RC-Z"), ("PLANE-1", "PLANE-2", "PLANE-3")
+
+
+@pytest.fixture(autouse=True)
+def _it_is_then(clock: Clock) -> None:
+    clock.now = heard.moment(START)
 
 
 class Update(NamedTuple):

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.django_db
 NOW = 1_700_000_000_000
 
 
+@pytest.fixture(autouse=True)
+def _it_is_then(clock: Clock) -> None:
+    clock.now = heard.moment(NOW)
+
+
 def update(gateway: str, *subs: object, timestamp: object = None, **product: object) -> dict[str, int]:
     """The answer to an update that names these sub-devices, as SNs or as JSON objects."""
     named = [{"sn": sub, "domain": 0, "type": 91, "sub_type": 1} if isinstance(sub, str) else sub for sub in subs]
