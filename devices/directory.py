@@ -64,10 +64,11 @@ class Directory:
         return [sn for sn, entry in self._entries.copy().items() if entry.online]
 
     def load(self) -> list[str]:
-        """Read all devices; returns those that came or went without an announcement that reached us."""
-        before = {sn: entry.online for sn, entry in self._entries.copy().items()}
-        self._store(Device.objects.unscoped().values_list(*_COLUMNS).iterator())
-        return [sn for sn, online in before.items() if self._entries[sn].online is not online]
+        """Read all devices; returns those that came, went or joined without an announcement that reached us."""
+        before = {sn: (entry.workspace_id, entry.online) for sn, entry in self._entries.copy().items()}
+        found = self._store(Device.objects.unscoped().values_list(*_COLUMNS).iterator())
+        now = ((sn, self._entries[sn]) for sn in found)
+        return [sn for sn, entry in now if before and before.get(sn) != (entry.workspace_id, entry.online)]
 
     def look_up(self) -> None:
         """Read the devices that were asked for, a few hundred at a time."""

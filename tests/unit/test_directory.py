@@ -67,6 +67,19 @@ def test_who_leaves_a_workspace_is_named_and_who_joins_one_is_not(ours: Workspac
     assert named == [[], ["DOCK-X"]]
 
 
+def test_what_changed_without_an_announcement_is_named(ours: Workspace) -> None:
+    """A process was killed between its commit and the announcement: browsers do not know either."""
+    for sn in ("CAME", "JOINED", "STAYED"):
+        Device.objects.create(sn=sn, domain=3)
+    directory = Directory()
+    assert directory.load() == []
+    Device.objects.unscoped().filter(sn="CAME").update(online=True, offline_reason="")
+    Device.objects.unscoped().filter(sn="JOINED").update(workspace=ours)
+    Device.objects.create(sn="NEW", domain=3, workspace=ours)
+    assert sorted(directory.load()) == ["CAME", "JOINED", "NEW"]
+    assert directory.load() == []
+
+
 def test_many_strangers_do_not_fill_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_module, "MAX_UNKNOWN", 10)
     directory = Directory()
