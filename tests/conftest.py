@@ -59,6 +59,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first, since whoever takes a long one last keeps everybody waiting; those that use this process's own database stay
     where pytest-django has put them."""
     for item in items:
-        shares_a_scene = item.path.parent.name in ("attacks", "faults", "pilot")
+        shares_a_scene = item.path.parent.name in ("attacks", "faults", "pilot", "websocket")
         item.add_marker(pytest.mark.xdist_group(item.path.parent.name if shares_a_scene else item.path.stem))
     items.sort(key=lambda item: not item.get_closest_marker("live") or bool(item.get_closest_marker("django_db")))
