@@ -15,9 +15,9 @@ KEY = "cloudapi:heard"
 TIMED_SINCE_KEY = "cloudapi:heard:since"
 #: In one step: who speaks in between would be online and never found silent.
 _FORGET = """
-for i = 2, #ARGV do
+for i = 1, #ARGV, 2 do
     local seen = redis.call('ZSCORE', KEYS[1], ARGV[i])
-    if seen and tonumber(seen) <= tonumber(ARGV[1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+    if seen and tonumber(seen) == tonumber(ARGV[i + 1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
 end
 """
 
@@ -47,8 +47,9 @@ def begin(sns: Iterable[str], at: int) -> None:
 
 
 def begin_anew(sns: Iterable[str], at: int) -> None:
-    """After an outage: everyone's silence is timed from `at` (ms) on."""
-    note(dict.fromkeys(sns, at))
+    """After an outage, or when our clock was set: everyone's silence is timed from `at` (ms) on."""
+    if moments := dict.fromkeys(sns, at):
+        client().zadd(KEY, moments)
     client().set(TIMED_SINCE_KEY, at)
 
 
@@ -75,7 +76,8 @@ def silent_since(deadline: int, *, limit: int) -> list[str]:
     return [text(sn) for sn in found]
 
 
-def forget(sns: Sequence[str], deadline: int) -> None:
-    """Stop timing those that are still silent."""
-    if sns:
-        client().eval(_FORGET, 1, KEY, deadline, *sns)
+def forget(silent_since: Mapping[str, int]) -> None:
+    """Stop timing those (SN → ms) that were not heard since then."""
+    if silent_since:
+        arguments: list[str | int] = [part for pair in silent_since.items() for part in pair]
+        client().eval(_FORGET, 1, KEY, *arguments)

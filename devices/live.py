@@ -21,9 +21,10 @@ from uuid import UUID
 import msgspec
 from channels.layers import get_channel_layer
 from django.db import transaction
+from django.db.models import Q
 
 from cloudapi.valkey import after_commit, async_client, client
-from devices import heard, summary
+from devices import heard, locking, summary
 from devices.models import Device
 from workspaces.models import Workspace
 
@@ -101,9 +102,8 @@ def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:
 def _announce(sns: Sequence[str]) -> None:
     """The rows are locked meanwhile: of two processes that change them, the later one must be the later one to tell, or
     browsers would go on showing what was before."""
-    rows = Device.objects.unscoped().filter(sn__in=sns, workspace__isnull=False).select_related("workspace", "gateway")
     by_workspace: dict[UUID, list[Device]] = {}
-    for device in rows.select_for_update(of=("self",), no_key=True).order_by("sn"):
+    for device in locking.lock(Q(sn__in=sns, workspace__isnull=False)):
         if device.workspace is not None:
             by_workspace.setdefault(device.workspace.workspace_id, []).append(device)
     for workspace_id, devices in by_workspace.items():

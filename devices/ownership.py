@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from devices import live, timeline
+from devices import live, locking, timeline
 from devices.models import Device, DeviceState, OfflineReason
 from workspaces import audit
 from workspaces.models import User, Workspace
@@ -55,7 +56,9 @@ def release(*, device: Device, user: User | None = None) -> None:
 
     Nothing changes if it is in another workspace by now than the caller saw it in.
     """
-    workspace = lock([device.sn])[0].workspace
+    rows = locking.lock(Q(pk=device.pk) | Q(gateway=device.pk))
+    behind = [row for row in rows if row.gateway_id == device.pk]
+    workspace = next((row.workspace for row in rows if row.pk == device.pk), None)
     if workspace is None or workspace.pk != device.workspace_id:
         return
     Device.objects.unscoped().filter(pk=device.pk).update(
@@ -67,7 +70,7 @@ def release(*, device: Device, user: User | None = None) -> None:
     )
     DeviceState.objects.filter(device=device).delete()
     timeline.note([device], "released", timezone.now(), detail=_owner(_by(user), workspace))
-    _leave_behind(device)
+    _leave_behind(device, behind)
     audit.record("device.released", target=device.sn, workspace=workspace, user=user)
     live.removed_from(workspace.workspace_id, [device.sn])
     live.changed([device.sn])
@@ -89,9 +92,8 @@ def join(device: Device, workspace: Workspace, *, by: str = "") -> None:
     live.changed([device.sn])
 
 
-def _leave_behind(gateway: Device) -> None:
+def _leave_behind(gateway: Device, behind: Sequence[Device]) -> None:
     """What was behind a released gateway stays with its owner, who must not follow where the gateway goes."""
-    behind = list(gateway.sub_devices.select_for_update(of=("self",)).order_by("sn"))
     gateway.sub_devices.update(gateway=None, channel_index="", online=False, offline_reason=OfflineReason.LEFT_GATEWAY)
     timeline.note([device for device in behind if device.online], "left_gateway", timezone.now(), detail=gateway.sn)
     live.changed([device.sn for device in behind])
@@ -106,12 +108,4 @@ def _owner(by: str, workspace: Workspace) -> str:
 
 
 def lock(sns: Sequence[str]) -> list[Device]:
-    """The rows of these devices, locked until the transaction ends. Always in SN order, so that two never wait for
-    each other in a circle."""
-    return list(
-        Device.objects.unscoped()
-        .filter(sn__in=sns)
-        .select_for_update(of=("self",))
-        .select_related("workspace__organization")
-        .order_by("sn")
-    )
+    return locking.lock(Q(sn__in=sns))

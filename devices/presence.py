@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from cloudapi.valkey import after_commit
-from devices import connections, heard, live, timeline
+from devices import connections, heard, live, locking, timeline
 from devices.models import Device, OfflineReason
 
 #: An aircraft that its gateway said is gone comes back by topology only: its last OSD may still be under way.
@@ -83,10 +83,8 @@ def _take_offline(devices: Sequence[Device], reason: OfflineReason, at: datetime
 def heard_again(sns: Sequence[str]) -> None:
     """Telemetry arrives from devices that are offline: they are back, with their last known topology."""
     # An aircraft needs a gateway to be behind; a gateway may be of a kind that nobody knows.
-    back = Device.objects.unscoped().filter(
-        Q(gateway__isnull=False) | Q(domain__gt=1), sn__in=sns, online=False
-    ).exclude(offline_reason__in=NEEDS_TOPOLOGY)  # fmt: skip
-    devices = list(back.select_for_update(of=("self",)).order_by("sn"))
+    belongs = Q(gateway__isnull=False) | Q(domain__gt=1)
+    devices = locking.lock(belongs & Q(sn__in=sns, online=False) & ~Q(offline_reason__in=NEEDS_TOPOLOGY))
     now = heard.now_ms()
     came_online(devices, at=heard.moment(now), detail="telemetry")
     # Valkey may have been emptied since they were heard: nobody is online whose silence is not timed.
@@ -110,13 +108,13 @@ def gone_silent(sns: Sequence[str]) -> None:
     devices = [device for device in locked if device.sn in set(silent)]
     for reason, group in _by_reason(devices, last_seen).items():
         went_offline(group, reason, at=heard.moment(now))
-    after_commit(lambda: heard.forget(silent, deadline))
+    after_commit(lambda: heard.forget({sn: last_seen[sn] for sn in silent}))
 
 
 @transaction.atomic
 def store_skews(skews: Mapping[str, int]) -> None:
     """Keep how far gateways' clocks are off (SN → our clock minus theirs, ms), and show it."""
-    rows = list(Device.objects.unscoped().filter(sn__in=skews).select_for_update(of=("self",)).order_by("sn"))
+    rows = locking.lock(Q(sn__in=skews))
     for device in rows:
         device.clock_skew_ms = skews[device.sn]
     Device.objects.unscoped().bulk_update(rows, ["clock_skew_ms"])
@@ -149,8 +147,7 @@ def _why(device: Device, reason: OfflineReason, at: datetime, last_seen: Mapping
 
 def _lock(pks: Sequence[int], *, online: bool) -> list[Device]:
     """Those of these devices that are online (or offline) when nobody else can change them any more, in SN order."""
-    rows = Device.objects.unscoped().filter(pk__in=pks, online=online).select_related("gateway")
-    return list(rows.select_for_update(of=("self",)).order_by("sn")) if pks else []
+    return locking.lock(Q(pk__in=pks, online=online)) if pks else []
 
 
 def _last_seen(sns: Sequence[str]) -> dict[str, int]:

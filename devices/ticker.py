@@ -107,7 +107,7 @@ class Ticker:
 
     def _stood_still(self) -> bool:
         before, self._clocks = self._clocks, (time.monotonic(), time.time())
-        return any(now - then > STALL_SECONDS for then, now in zip(before, self._clocks, strict=True))
+        return any(abs(now - then) > STALL_SECONDS for then, now in zip(before, self._clocks, strict=True))
 
     def _known(self, changes: Changes) -> Changes:
         """The changes of devices that we know. The others wait until they were looked up, or are dropped."""

@@ -137,10 +137,12 @@ def _claim_newest(topology: Topology) -> bool:
     same_but_later = Q(topology_timestamp=sent_at, topology_received_at__lte=topology.received_at)
     came_long_after = Q(topology_received_at__lt=topology.received_at - CLOCK_SET_BACK_MS)
     came_long_before = Q(topology_received_at__gt=topology.received_at + CLOCK_SET_BACK_MS)
+    # What came in the future came before our own clock was set back.
+    in_the_future = Q(topology_received_at__gt=heard.now_ms())
     return bool(
         Device.objects.unscoped()
-        .filter(older | same_but_later | came_long_after, sn=topology.gateway_sn)
-        .exclude(came_long_before)
+        .filter(older | same_but_later | came_long_after | in_the_future, sn=topology.gateway_sn)
+        .exclude(came_long_before & ~in_the_future)
         .update(topology_timestamp=sent_at, topology_received_at=topology.received_at)
     )
 
@@ -159,7 +161,7 @@ def _describe(device: Device, product: Product) -> None:
 
 def _attach(device: Device, sub: SubDevice, gateway: Device, received_at: int, at: datetime) -> bool:
     """Put a sub-device behind the gateway, unless another gateway has named it since; True if it is there now."""
-    if device.gateway_id != gateway.pk and (device.topology_received_at or 0) > received_at:
+    if device.gateway_id != gateway.pk and _was_named_after(device, received_at):
         return False
     if device.gateway_id not in (None, gateway.pk):
         timeline.note([device], "moved_to_gateway", at, detail=gateway.sn)
@@ -173,10 +175,14 @@ def _attach(device: Device, sub: SubDevice, gateway: Device, received_at: int, a
     return True
 
 
+def _was_named_after(device: Device, received_at: int) -> bool:
+    return received_at < (device.topology_received_at or 0) <= heard.now_ms()
+
+
 def _detach(gone: Sequence[Device], gateway: Device, topology: Topology, at: datetime) -> None:
     """Take sub-devices away from the gateway. When they were named stays: what another gateway said in between but
     comes in later still counts."""
-    leaving = [device for device in gone if (device.topology_received_at or 0) <= topology.received_at]
+    leaving = [device for device in gone if not _was_named_after(device, topology.received_at)]
     for device in leaving:
         device.gateway = None
         device.channel_index = ""

@@ -66,7 +66,8 @@ def told(notices: list[connections.Told]) -> None:
     connections.told(notices)
 
 
-@shared_task(autoretry_for=(BrokerAccessError,), retry_backoff=2, retry_backoff_max=60, max_retries=20)
+# What waits longer than `visibility_timeout` is taken for lost, and would run more often with each retry.
+@shared_task(autoretry_for=(BrokerAccessError,), retry_backoff=2, retry_backoff_max=25, max_retries=40)
 def remove_accounts(usernames: list[str]) -> None:
     """The broker did not answer when these accounts ended."""
     broker_access.remove(usernames)

@@ -14,7 +14,7 @@ AT = heard.moment(NOW)
 
 @pytest.fixture(autouse=True)
 def _it_is_then(clock: Clock) -> None:
-    clock.now = heard.moment(NOW)
+    clock.now = heard.moment(NOW + 10_000)
 
 
 def events(sn: str) -> list[str]:

@@ -21,7 +21,7 @@ GATEWAYS, AIRCRAFT = ("DOCK-X", "DOCK-Y", "RC-Z"), ("PLANE-1", "PLANE-2", "PLANE
 
 @pytest.fixture(autouse=True)
 def _it_is_then(clock: Clock) -> None:
-    clock.now = heard.moment(START)
+    clock.now = heard.moment(START + 10_000)
 
 
 class Update(NamedTuple):

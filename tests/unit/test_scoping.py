@@ -31,10 +31,10 @@ MAY_SAY_UNSCOPED = {
     "devices/binding.py",
     "devices/connections.py",  # a gateway's connection is nobody's secret to the worker
     "devices/directory.py",  # the worker serves all tenants
-    "devices/live.py",  # sorts changed devices by their workspace
     "devices/management/commands/timeline.py",  # commands are for the platform's own people
     "devices/partitions.py",  # history goes by its age alone
     "devices/ownership.py",  # devices change hands here
+    "devices/locking.py",  # by whoever changes them
     "devices/presence.py",  # silence is measured for all
     "devices/topology.py",  # a gateway names devices that may be anybody's
     "mqtt_bridge/account_endings.py",  # a log-in's accounts, and those of former pilots
