@@ -24,11 +24,14 @@ if not known or tonumber(known) < tonumber(ARGV[2]) then redis.call('HSET', KEYS
 if lost and tonumber(lost) <= tonumber(ARGV[2]) then redis.call('HDEL', KEYS[2], ARGV[1]) return lost end
 return false
 """
+#: A loss of what has not connected since the one before is no news: anybody can have the broker tell of such losses, by
+#: connections that it ends before they have shown an account.
 _LOST = """
-local connected = redis.call('HGET', KEYS[1], ARGV[1])
-if connected and tonumber(connected) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-return 1
+local connected = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+local lost, at = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0), tonumber(ARGV[2])
+if connected > at then return 0 end
+if lost < at then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+return lost == 0 and 1 or 0
 """
 
 

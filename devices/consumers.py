@@ -7,6 +7,7 @@ from django.conf import settings
 from devices.asked import Asked
 from devices.feed import Feed
 from devices.sockets import LiveConsumer
+from workspaces.session_keys import is_session_key
 from workspaces.socket_access import Claim, token_in
 
 
@@ -24,8 +25,8 @@ class WorkspaceConsumer(LiveConsumer):
         workspace_id = self.scope["url_route"]["kwargs"]["workspace_id"]
         if token := token_in(self.scope):
             return Claim(token=token, workspace_id=workspace_id)
-        session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
-        return Claim(session_key=session_key, workspace_id=workspace_id)
+        session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        return Claim(session_key=session_key if is_session_key(session_key) else "", workspace_id=workspace_id)
 
     async def connect(self) -> None:
         self._asked = Asked()

@@ -6,6 +6,7 @@ from cloudapi.valkey import client, text
 from devices import connections
 from mqtt_bridge import broker_access, controllers
 from mqtt_bridge.models import MqttCredential
+from mqtt_bridge.reserved import UNPINNED_PREFIX
 from workspaces import audit
 
 #: Client id → SN of the gateway whose account connected with it.
@@ -25,7 +26,7 @@ def told(notices: Sequence[Told]) -> None:
         elif username in gateways:
             _connected(client_id, gateways[username], at)
     for client_id, username, at in notices:
-        if username is not None and username.startswith(controllers.UNPINNED_PREFIX) and username not in gateways:
+        if username is not None and username.startswith(UNPINNED_PREFIX) and username not in gateways:
             controllers.pin(username=username, client_id=client_id)
             for gateway_sn in _gateways({username}).values():
                 _connected(client_id, gateway_sn, at)

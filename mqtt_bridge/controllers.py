@@ -14,14 +14,13 @@ from devices import connections, ownership
 from devices.models import Device
 from mqtt_bridge import broker_access
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential, new_seed
+from mqtt_bridge.reserved import PILOT_PREFIX, UNPINNED_PREFIX
 from mqtt_bridge.take_over import NOT_YET, Refused, check_owner, foreign, take_over
 from workspaces import audit
 from workspaces.models import AuditEntry, User, Workspace
 
 #: Connecting with another gateway's client id displaces that gateway for a moment, so nobody may do it often.
 REFUSED_PER_DAY = 5
-#: Prefixes tell accounts apart in the broker's notices.
-PILOT_PREFIX, UNPINNED_PREFIX = "pilot-", "unpinned-"
 _NOT_ONLINE = gettext_lazy("The device is not online yet. Try again in a moment.")
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from devices import products
 from devices.models import Device
 from devices.sn import is_sn
+from mqtt_bridge import reserved
 from mqtt_bridge.models import DeviceCertificate, MqttCredential, new_seed
 from workspaces import audit
 from workspaces.models import User, Workspace
@@ -46,8 +47,11 @@ def issue(
 def refusals(*, sns: Sequence[str], workspace: Workspace) -> list[str]:
     """Why these gateways cannot get an account for the workspace: one sentence per refused SN."""
     problems = [_("%(sn)s is no serial number.") % {"sn": repr(sn[:80])} for sn in sns if not is_sn(sn)]
-    if settings.MQTT_USERNAME in sns:
-        problems.append(_("%(sn)s is the name of the server's own account.") % {"sn": settings.MQTT_USERNAME})
+    problems += [
+        _("%(sn)s is the name of the server's own account.") % {"sn": sn}
+        for sn in sns
+        if sn == settings.MQTT_USERNAME or sn.startswith(reserved.PREFIXES)
+    ]
     elsewhere = Q(workspace__isnull=False) & ~Q(workspace__organization=workspace.organization_id)
     bound = Device.objects.unscoped().filter(elsewhere, sn__in=sns).values_list("sn", flat=True)
     problems += [_("%(sn)s is bound to another organization.") % {"sn": sn} for sn in bound]

@@ -6,14 +6,13 @@ import redis
 from kombu.exceptions import KombuError
 
 from devices import heard
-from mqtt_bridge import controllers, notices, tasks
+from mqtt_bridge import notices, tasks
 from mqtt_bridge.connections import Told
+from mqtt_bridge.reserved import OWN_CLIENTS, UNPINNED_PREFIX
 
 #: How many notices may wait while Valkey does not answer, and how many make one task.
 MAX_NOTICES = 20_000
 NOTICES_BATCH = 500
-#: Client ids of the platform itself: the worker, replies, changes of accounts.
-OWN_CLIENTS = "cloudapi-"
 
 
 class NoticeDesk:
@@ -32,7 +31,7 @@ class NoticeDesk:
         self._noticed_at = max(heard.now_ms(), self._noticed_at + 1)
         username = notice.username if isinstance(notice, notices.Connected) else None
         told = (notice.client_id, username, self._noticed_at)
-        if username is not None and username.startswith(controllers.UNPINNED_PREFIX):
+        if username is not None and username.startswith(UNPINNED_PREFIX):
             tasks.told.apply_async(([told],), retry=False)  # this one must not be lost: a pilot waits for it
         else:
             self._notices.append(told)

@@ -11,6 +11,7 @@ import msgspec
 
 FILTERS = ("$SYS/broker/log/#", "$SYS/brokers/+/clients/+/connected", "$SYS/brokers/+/clients/+/disconnected")
 
+# "Client DOCK disconnected, not authorised." is of a log-in that failed, under the client id of whom it likes.
 # A client id is whatever the client says, so it may contain anything; what the broker adds stands at both ends.
 _CONNECTED = re.compile(
     rb"(?:\d+: )?New client connected from \S+ as (?P<client_id>.*) \(p\d+, c\d+, k\d+, u'(?P<username>[^']*)'\)\.\s*",
@@ -20,7 +21,7 @@ _GONE = re.compile(
     rb"(?:\d+: )?(?:Socket error on client (?P<in_error>.*), disconnecting\."
     rb"|Bad socket read/write on client (?P<bad>.*): .*"
     rb"|Client (?P<client_id>.*) (?:closed its connection|has exceeded timeout, disconnecting"
-    rb"|been disconnected by administrative action|disconnected(?:, not authorised|: .*| due to [\w ]+)?)\.)\s*",
+    rb"|been disconnected by administrative action|disconnected(?:: .*| due to [\w ]+)?)\.)\s*",
     re.DOTALL,
 )
 # Not lost, but its client id may read as if: "Client DOCK disconnected: x already connected, …".

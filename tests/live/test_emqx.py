@@ -14,12 +14,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
-from mqtt_bridge import account_endings, broker_access, controllers, credentials
+from mqtt_bridge import account_endings, broker_access, credentials
 from mqtt_bridge.broker_access import emqx as broker_emqx
 from mqtt_bridge.broker_access import emqx_accounts
 from mqtt_bridge.broker_access.emqx_answers import authenticate, authorize
 from mqtt_bridge.broker_access.roles import Role as TopicRole
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
+from mqtt_bridge.reserved import UNPINNED_PREFIX
 from tests.emqx import API_KEY, API_SECRET, SECRET, Api, api_server, authn, authz
 from tests.factories import make_workspace
 from tests.platform import Platform
@@ -64,9 +65,7 @@ def may_publish(username: str = DOCK, topic: str = f"thing/product/{DOCK}/reques
 
 def unpinned(workspace: Workspace) -> UnpinnedCredential:
     pilot = member(workspace, Role.PILOT)
-    return UnpinnedCredential.objects.create(
-        username=f"{controllers.UNPINNED_PREFIX}{pilot.pk}", workspace=workspace, pilot=pilot
-    )
+    return UnpinnedCredential.objects.create(username=f"{UNPINNED_PREFIX}{pilot.pk}", workspace=workspace, pilot=pilot)
 
 
 # --- the cache --------------------------------------------------------------------------------------------------------

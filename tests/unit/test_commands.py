@@ -136,7 +136,9 @@ def test_add_gateway_again_changes_the_password_and_keeps_the_owner(workspace: W
     ]
 
 
-@pytest.mark.parametrize("bad", ["a/b", "a+b", "#", "a b", "", "x" * 65, '"><script>', "server"])
+@pytest.mark.parametrize(
+    "bad", ["a/b", "a+b", "#", "a b", "", "x" * 65, '"><script>', "server", "unpinned-1", "cloudapi-1"]
+)
 def test_add_gateway_refuses_all_when_one_sn_is_bad(workspace: Workspace, bad: str) -> None:
     with pytest.raises(CommandError):
         run("add_gateway", "DOCK-1", bad, "--model", "3-2-0", "--workspace", str(workspace.workspace_id))

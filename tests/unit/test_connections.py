@@ -31,6 +31,22 @@ def test_grace_runs_from_the_loss_and_not_from_the_last_message(clock: Clock) ->
     assert connections.lost_since([SN, "OTHER"]) == {SN: clock.ms()}
 
 
+def test_a_loss_that_is_told_again_prolongs_nothing(clock: Clock) -> None:
+    """Whoever knows its SN can have the broker say so: by connections that fail before anybody has logged in."""
+    connections.connected(SN, clock.ms())
+    clock.forward(seconds=1)
+    connections.lost(SN, clock.ms())
+    lost_at = clock.ms()
+    for _time in range(3):
+        clock.forward(seconds=10)
+        connections.lost(SN, clock.ms())
+    assert heard.last_seen([SN]) == {SN: lost_at}
+    assert TimelineEntry.objects.filter(device__sn=SN, event="connection_lost").count() == 1
+    clock.forward(seconds=1)
+    connections.connected(SN, clock.ms())
+    assert connections.lost_since([SN]) == {}
+
+
 def test_a_return_within_the_grace_is_a_note(clock: Clock) -> None:
     connections.lost(SN, clock.ms())
     clock.forward(seconds=4.2)

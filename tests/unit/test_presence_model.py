@@ -56,6 +56,7 @@ class Model:
     said: dict[str, tuple[int, int]] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
     connected: dict[str, int] = field(default_factory=dict)
+    disconnected: dict[str, int] = field(default_factory=dict)
 
     def hear(self, sn: str, at: int) -> None:
         self.heard[sn] = max(self.heard.get(sn, 0), at)
@@ -96,10 +97,15 @@ class Model:
 
     def has_connected(self, sn: str, at: int) -> None:
         self.connected[sn] = max(self.connected.get(sn, 0), at)
+        if self.disconnected.get(sn, at) <= at:
+            self.disconnected.pop(sn, None)
 
     def lost(self, sn: str, at: int) -> None:
-        if self.connected.get(sn, 0) <= at:
+        if self.connected.get(sn, 0) > at:
+            return
+        if sn not in self.disconnected:
             self.hear(sn, at)
+        self.disconnected[sn] = max(self.disconnected.get(sn, 0), at)
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,7 @@ class Platform(RuleBasedStateMachine):
         client().flushall()
         self.model.heard.clear()
         self.model.connected.clear()
+        self.model.disconnected.clear()
         self.is_emptied = True
 
     @rule(alive=st.frozensets(everybody))
