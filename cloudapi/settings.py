@@ -248,6 +248,8 @@ TOKEN_CHECK_SECONDS = env.float("TOKEN_CHECK_SECONDS", default=3.0)
 
 # --- Devices ----------------------------------------------------------------------------------------------------------
 LIVE_TICK_SECONDS = env.float("LIVE_TICK_SECONDS", default=0.25)
+# How often a web process looks for changes that it was not told of.
+LIVE_LOOK_SECONDS = env.float("LIVE_LOOK_SECONDS", default=20.0)
 # A socket that takes nothing for so long is closed.
 SLOW_SOCKET_SECONDS = env.float("SLOW_SOCKET_SECONDS", default=10.0)
 # How often the latest values of all devices reach SQL, and how often a device that moves leaves a point of its track

@@ -17,8 +17,9 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from devices import live
+from devices import heard, live
 from devices.frames import merge
+from devices.missed import Missed
 from devices.opened import Opened
 from devices.stream import Stream
 from workspaces.models import Workspace
@@ -59,6 +60,7 @@ class Feed:
         self._layer: Any = get_channel_layer()
         self._channel = ""
         self._group = live.group_name(workspace.workspace_id)
+        self._missed = Missed(workspace)
         self._started = asyncio.create_task(self._start())
         self._work: tuple[asyncio.Task[None], ...] = ()
 
@@ -104,6 +106,7 @@ class Feed:
         self._work = (
             asyncio.create_task(self._live(self._receive())),
             asyncio.create_task(self._live(self._deliver())),
+            asyncio.create_task(self._live(self._look())),
         )
 
     async def _live(self, work: Any) -> None:
@@ -132,6 +135,14 @@ class Feed:
             self._texts.append(message["text"])
             self._arrived.set()
 
+    async def _look(self) -> None:
+        """Tell what was announced while nobody heard it. What is announced meanwhile waits behind it, and is newer."""
+        while True:
+            if updates := await self._missed.look():
+                self._texts.insert(0, live.frame("delta", heard.now_ms(), updates))
+                self._arrived.set()
+            await asyncio.sleep(settings.LIVE_LOOK_SECONDS)
+
     async def _deliver(self) -> None:
         """At most one frame per tick in the long run. One that comes early goes out early, up to half a tick: the
         worker's ticks are as long, and waiting for each one's jitter would add up to a tick of lag. For the same reason
@@ -159,6 +170,8 @@ class Feed:
         says of them is nobody's here."""
         for update in frame.devices:
             sn = _decode_sn(update["sn"])
+            if "removed" in update or "kind" in update:
+                self._missed.told(sn)
             if "removed" in update:
                 self._removed.add(sn)
                 self.opened.removed(sn)

@@ -16,6 +16,8 @@ MQTT_SCHEMES = ("tcp", "ssl", "ws", "wss")
 RANGES = {
     # At most four deltas a second reach a browser; above some seconds, "live" would be a wrong word.
     "LIVE_TICK_SECONDS": (0.25, 10.0, "cloudapi.E007"),
+    # Nothing is shown wrongly for more than 35 seconds.
+    "LIVE_LOOK_SECONDS": (1.0, 30.0, "cloudapi.E027"),
     "OFFLINE_AFTER_SECONDS": (1.0, 3600.0, "cloudapi.E008"),
     "TIMELINE_DAYS": (1.0, 3650.0, "cloudapi.E016"),
     "TOKEN_HOURS": (0.01, 8760.0, "cloudapi.E027"),

@@ -60,6 +60,7 @@ def test_settings_fit_for_production_are_silent(production: Settings) -> None:
         ("PUBLIC_URL", "cloudapi.example", "cloudapi.E006"),
         ("LIVE_TICK_SECONDS", 0.0, "cloudapi.E007"),
         ("LIVE_TICK_SECONDS", float("nan"), "cloudapi.E007"),
+        ("LIVE_LOOK_SECONDS", 60.0, "cloudapi.E027"),
         ("OFFLINE_AFTER_SECONDS", -1.0, "cloudapi.E008"),
         ("TIMELINE_DAYS", -1.0, "cloudapi.E016"),
         ("MQTT_PORT", 70000, "cloudapi.E009"),

@@ -13,7 +13,7 @@ from tests.platform import Platform
 
 @pytest.fixture(scope="package")
 def lively(make_platform: Callable[..., Platform]) -> Iterator[Platform]:
-    made = make_platform(OFFLINE_AFTER_SECONDS=str(SILENCE_SECONDS))
+    made = make_platform(OFFLINE_AFTER_SECONDS=str(SILENCE_SECONDS), LIVE_LOOK_SECONDS="2")
     yield made
     made.stop()
 
