@@ -67,6 +67,8 @@ def take_over(
         login_id=login_id,
         password_fingerprint=user.get_session_auth_hash(),
     )
+    # Also for a controller that the organization has without an account, since an admin removed the last one.
+    audit.record("mqtt_credential.issued", target=username, workspace=workspace, user=user, gateway_sn=gateway_sn)
     return credential, account.username if account is not None else None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mqtt_bridge import credentials
 from mqtt_bridge.broker_access.access import accesses
 from mqtt_bridge.broker_access.amqtt_plugin import roles_of_login
 from mqtt_bridge.broker_access.dynsec_file import account
@@ -70,6 +71,19 @@ def test_an_account_works_with_its_sn_as_client_id_unless_a_setting_allows_anoth
     settings.MQTT_CLIENT_ID_IS_SN = False
     assert "clientid" not in account(*accesses([issued]))
     assert roles_of_login("DOCK1", issued.password, "whatever")
+
+
+def test_every_account_is_in_the_audit_trail(ours: Workspace) -> None:
+    """Also one for a controller that the workspace has, whose last account an admin removed."""
+    user = member(ours, Role.PILOT)
+    given = token_of(user, ours)
+    make_controller(ours, RC)
+    credentials.remove(credential=MqttCredential.objects.unscoped().get())
+    names = [name_controller(given).data["mqtt_username"] for _ in range(2)]
+    entries = AuditEntry.objects.filter(action="mqtt_credential.issued", user=user).order_by("pk")
+    assert [(entry.target, entry.gateway_sn, entry.workspace) for entry in entries] == [
+        (name, RC, ours) for name in names
+    ]
 
 
 def test_five_new_controllers_a_day(ours: Workspace, clock: Clock) -> None:

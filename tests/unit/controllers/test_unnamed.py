@@ -26,6 +26,7 @@ def test_the_first_client_id_is_the_controller(ours: Workspace) -> None:
     [row] = MqttCredential.objects.unscoped()
     assert (row.username, row.password, row.gateway_sn, row.pilot_id is None) == (username, password, RC, False)
     assert not UnpinnedCredential.objects.unscoped().exists()
+    assert AuditEntry.objects.get(action="mqtt_credential.issued").target == username
     assert roles_of_login(username, password, RC)
     assert roles_of_login(username, password, "RC0002") == []
     assert unnamed(given) == (username, password), "the page that is opened again gets the one that works"
