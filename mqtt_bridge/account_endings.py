@@ -1,4 +1,4 @@
-"""The ends of pilots' broker accounts: logging out, leaving the workspace, never used."""
+"""The ends of pilots' broker accounts: logging out, the log-in's age, leaving the workspace, never used."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 from mqtt_bridge import broker_access
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
+from workspaces import tokens
 from workspaces.models import Membership
 from workspaces.roles import Capability, roles_with
 
@@ -31,16 +32,15 @@ def revoke(*, login_id: UUID) -> list[str]:
 
 def end_former_pilots() -> None:
     """End the accounts of users who are no longer active pilots of the workspace that they were made for, or who have
-    another password since."""
+    another password since, and those whose log-in ended by its age, after a grace (`tokens.GRACE`)."""
     pilots = Membership.objects.unscoped().filter(role__in=roles_with(Capability.FLY), user__is_active=True)
-    still = pilots.filter(user=OuterRef("pilot"), workspace=OuterRef("workspace"))
+    is_pilot = Exists(pilots.filter(user=OuterRef("pilot"), workspace=OuterRef("workspace")))
+    still = is_pilot & Exists(tokens.known().filter(login_id=OuterRef("login_id")))
     ending: list[MqttCredential | UnpinnedCredential] = [
-        *MqttCredential.objects.unscoped().filter(~Exists(still), pilot__isnull=False),
-        *UnpinnedCredential.objects.unscoped().filter(~Exists(still)),
-        *filter(_has_another_password, MqttCredential.objects.unscoped().filter(Exists(still)).select_related("pilot")),
-        *filter(
-            _has_another_password, UnpinnedCredential.objects.unscoped().filter(Exists(still)).select_related("pilot")
-        ),
+        *MqttCredential.objects.unscoped().filter(~still, pilot__isnull=False),
+        *UnpinnedCredential.objects.unscoped().filter(~still),
+        *filter(_has_another_password, MqttCredential.objects.unscoped().filter(still).select_related("pilot")),
+        *filter(_has_another_password, UnpinnedCredential.objects.unscoped().filter(still).select_related("pilot")),
     ]
     broker_access.remove([account.username for account in ending])
     for account in ending:

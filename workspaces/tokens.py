@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from workspaces.models import AccessToken, ClientKind, Membership, User, Workspace
+from workspaces.models.token import AccessTokenQuerySet
 from workspaces.roles import Capability, allows
 
 #: What a role has to allow for logging in with this kind of client.
@@ -25,6 +26,9 @@ NEEDED: dict[ClientKind, Capability] = {
     ClientKind.WEB: Capability.USE_WEB_CLIENTS,
     ClientKind.PILOT: Capability.FLY,
 }
+#: An expired token is known for so long, for logging out with it, and so long the broker account of its log-in goes on:
+#: nobody may be at the page when it expires, and Pilot connects again with what it was given for a day at least (J11).
+GRACE = timedelta(days=1)
 
 
 class LoggedOut(Exception):
@@ -44,6 +48,17 @@ def issue(*, user: User, workspace: Workspace, client: ClientKind, login_id: uui
         expires_at=timezone.now() + timedelta(hours=settings.TOKEN_HOURS),
     )
     return token
+
+
+def known() -> AccessTokenQuerySet:
+    """Tokens that hold, and those that expired a short while ago. A log-in without any has ended for good: an expired
+    token cannot be refreshed, and pruning takes none of these."""
+    return AccessToken.objects.unscoped().filter(expires_at__gt=timezone.now() - GRACE)
+
+
+def find_known(token: str) -> AccessToken | None:
+    """The token's row, whether it still holds or not. For ending its log-in, and for nothing else."""
+    return known().select_related("user").filter(token_hash=_hash(token)).first()
 
 
 def check(token: str) -> AccessToken | None:
@@ -95,8 +110,8 @@ def _wait_for_others(row: AccessToken) -> None:
 
 
 def prune() -> None:
-    """Forget expired tokens."""
-    AccessToken.objects.unscoped().filter(expires_at__lte=timezone.now()).delete()
+    """Forget tokens that expired longer ago than matters to anything."""
+    AccessToken.objects.unscoped().filter(expires_at__lte=timezone.now() - GRACE).delete()
 
 
 def _hash(token: str) -> str:

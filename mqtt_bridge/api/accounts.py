@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +17,7 @@ from mqtt_bridge import account_endings, broker_access, controllers, tasks
 from mqtt_bridge.take_over import Refused
 from workspaces import login, login_throttle, tokens
 from workspaces.api import schemas
-from workspaces.api.auth import log_in_of, require, token_of
+from workspaces.api.auth import TokenAuthentication, log_in_of, require, token_of
 from workspaces.models import AccessToken, ClientKind
 from workspaces.roles import Capability
 
@@ -73,9 +74,15 @@ class RefreshToken(APIView):
 
 
 class Logout(APIView):
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Whoever has a token may end its log-in, also when it has expired or its user may no longer use it: the
+        controller's broker account outlives the token for a while."""
+        return [TokenAuthentication(tokens.find_known)]
+
     @extend_schema(request=None, responses={200: str})
     def post(self, request: Request) -> Response:
-        """End the log-in: its tokens, and the broker account of the controller that the pilot logged in on."""
+        """End the log-in: its tokens, and the broker account of the controller that the pilot logged in on. A token
+        that expired less than a day ago will do."""
         row = token_of(request)
         with transaction.atomic():
             tokens.revoke(row)

@@ -86,7 +86,7 @@
     try {
       await pilot.api.logout();
     } catch (trouble) {
-      pilot.log.add("exit", trouble.code, trouble.detail); // without a network the login ends by its age
+      pilot.log.add("exit", trouble.code, trouble.detail); // without a network the login ends by its age, its account a day later
     }
     session.forget();
     askLogin();

@@ -67,12 +67,17 @@ def test_seed_of_the_database_as_a_broker_password(scene: Scene, attack: Attack)
     attack.stopped("not authorized")
 
 
+IMPORTS = "from django.utils import timezone\nfrom workspaces import tokens\nfrom workspaces.models import User"
 ENDINGS = {
     "log-out": "",
     "password": 'user.set_password("another-long-one"); user.save()',
     "deactivation": "user.is_active = False; user.save()",
     "removal": "user.memberships.all().delete()",
     "demotion": 'user.memberships.update(role="viewer")',
+    # A log-in's age: its tokens expired as long ago as its broker account goes on.
+    "age": "user.access_tokens.update(expires_at=timezone.now() - tokens.GRACE)",
+    # Its tokens have just expired, and then the pilot logs out.
+    "late log-out": "user.access_tokens.update(expires_at=timezone.now())",
 }
 
 
@@ -105,11 +110,13 @@ def test_access_after(scene: Scene, leavers: dict[str, Any], ending: str, attack
             assert token.ask("POST", f"{API}/logout").kind == "ok"
         else:
             change = f"user = User.objects.get(username={user['username']!r})\n{ENDINGS[ending]}\nprint(1)"
-            shell(scene.platform, f"from workspaces.models import User\n{change}")
+            shell(scene.platform, f"{IMPORTS}\n{change}")
         for each in (token, again):
             assert each.ask("GET", f"{API}/users/current").status == 401
             assert each.ask("POST", f"{API}/token/refresh").status == 401
-        if ending not in ("log-out", "demotion"):
+        if ending == "late log-out":
+            assert token.ask("POST", f"{API}/logout").kind == "ok"
+        if ending in ("password", "deactivation", "removal"):
             assert session.ask("GET", page).kind in ("login", "404")
         wait_until(lambda: not controller.is_connected, "the controller's connection ends", 5)
     with Probe(scene.platform.mqtt_port, account) as back:

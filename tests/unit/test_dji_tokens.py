@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import Clock
 from tests.unit.dji import ask, log_in, make_online, member, token_of
+from tests.unit.test_dji_envelope import WITH_TOKEN
 from workspaces import socket_access, tokens
 from workspaces.api.auth import TokenAuthentication
 from workspaces.models import AccessToken, ClientKind, Membership, Role, User, Workspace
@@ -113,8 +114,25 @@ def test_it_ends_at_once_and_for_good(ours: Workspace, role: Role, end: End) -> 
         assert ask("GET", "/users/current", token=ended).status == 401
         # An ended token cannot be refreshed.
         assert ask("POST", "/token/refresh", {}, token=ended).status == 401
-        assert ask("POST", "/logout", {}, token=ended).status == 401
     assert ask("GET", "/users/current", token=bystander).status == (401 if end is delete_workspace else 200)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+def test_all_that_an_ended_token_does_is_to_log_out_once(ours: Workspace, end: End) -> None:
+    """It may be known for a while, since the controller's broker account goes on, too."""
+    user = member(ours, Role.PILOT)
+    token = token_of(user, ours)
+    refreshed = ask("POST", "/token/refresh", {}, token=token).data["access_token"]
+    end(user, ours, token)
+    for method, path, body in WITH_TOKEN:
+        if path != "/logout":
+            assert ask(method, path.format(ws=ours.workspace_id), body, token=token).status == 401
+    is_known = AccessToken.objects.unscoped().filter(user=user.pk).exists()
+    assert is_known == (end not in (delete_user, delete_workspace, log_out))
+    assert ask("POST", "/logout", {}, token=token).status == (200 if is_known else 401)
+    assert not AccessToken.objects.unscoped().filter(user=user.pk).exists()
+    for ended in (token, refreshed):
+        assert ask("POST", "/logout", {}, token=ended).status == 401
 
 
 def test_a_role_of_the_same_kind_keeps_it_with_the_new_rights(ours: Workspace) -> None:
@@ -145,6 +163,11 @@ def test_hours_may_be_fractions(ours: Workspace, clock: Clock, settings: Any) ->
     assert ask("GET", "/users/current", token=later).data
     clock.forward(seconds=40)
     assert ask("GET", "/users/current", token=later).status == 401
+    clock.forward(seconds=tokens.GRACE.total_seconds() - 15)
+    tokens.prune()
+    assert AccessToken.objects.unscoped().count() == 1, "the later one is still known"
+    clock.forward(seconds=9)
+    assert ask("POST", "/logout", {}, token=later).status == 401
     tokens.prune()
     assert not AccessToken.objects.unscoped().exists()
 

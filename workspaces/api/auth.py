@@ -1,6 +1,6 @@
 """The `x-auth-token` header, and who may do what under the DJI-compatible paths."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,11 +24,14 @@ HEADER = "x-auth-token"
 class TokenAuthentication(BaseAuthentication):
     """Sets `request.user` and `request.auth` (the AccessToken). Cookies and query strings are not looked at."""
 
+    def __init__(self, find: Callable[[str], AccessToken | None] = tokens.check) -> None:
+        self._find = find
+
     def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
         token = request.headers.get(HEADER)
         if not token:
             return None
-        row = tokens.check(token)
+        row = self._find(token)
         if row is None:
             raise exceptions.AuthenticationFailed("The token is invalid or expired.")
         return row.user, row
