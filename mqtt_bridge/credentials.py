@@ -103,7 +103,9 @@ def _issue_one(sn: str, workspace: Workspace, user: User | None, only_new: bool)
             raise ValidationError(_("%(sn)s has been added already, and keeps its password.") % {"sn": sn})
         existing.workspace = workspace
         existing.created_at = timezone.now()  # what was released before is the organization's again
-        existing.save(update_fields=["workspace", "created_at"])
+        existing.pilot = existing.login_id = None  # it ends with no pilot's log-in
+        existing.password_fingerprint = ""
+        existing.save(update_fields=["workspace", "created_at", "pilot", "login_id", "password_fingerprint"])
         rotate(credential=existing, user=user)
         return existing
     try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mqtt_bridge import account_endings
+from mqtt_bridge import account_endings, credentials
 from mqtt_bridge.models import MqttCredential, UnpinnedCredential
 from tests.factories import Clock, make_gateway
 from tests.unit.controllers.steps import RC, bind, name_controller, report, unnamed
@@ -80,6 +80,15 @@ def test_it_ends_before_its_controller_is_known(ours: Workspace, clock: Clock) -
     clock.forward(seconds=1)
     left()
     assert not UnpinnedCredential.objects.unscoped().exists()
+
+
+def test_one_that_an_admin_issues_has_no_log_in_to_end_with(ours: Workspace, clock: Clock) -> None:
+    given = token(ours, Role.PILOT)
+    name_controller(given)
+    [issued] = credentials.issue(sns=[RC], workspace=ours, model_key="2-144-0")
+    assert unnamed(given)[1] != issued.password, "the pilot's page does not hear the new password"
+    clock.forward(hours=24, seconds=GRACE)
+    assert left() == {RC}
 
 
 @pytest.mark.parametrize("accounts", [0, 5])
