@@ -121,8 +121,13 @@ class Pilot(Controller):
             return await ask()
         except TokenEnded as ended:
             self.say(f"token ✗ {ended}")
-            await self._log_in()
+            await self._log_in_again()
             return await ask()
+
+    async def _log_in_again(self) -> None:
+        """Over a link that is up. Binding again lets the broker account end with the new log-in, not the old one."""
+        await self._log_in()
+        await self._bind()
 
     # --- Pilot's modules: socket and situation awareness --------------------------------------------------------------
     async def _listen(self) -> None:
@@ -137,7 +142,7 @@ class Pilot(Controller):
                 refused = isinstance(error, InvalidStatus) and error.response.status_code == 403
                 ended = isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code == ACCESS_ENDED
                 if refused or ended:
-                    await self._log_in()
+                    await self._log_in_again()
             await asyncio.sleep(CONNECT_AGAIN)
 
     async def _hear(self, socket: Any) -> None:
