@@ -6,12 +6,11 @@ import pytest
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import RequestFactory
-from django.utils.crypto import get_random_string
 
 from devices.consumers import WorkspaceConsumer
 from workspaces.session_keys import SessionMiddleware
 
-KEY = get_random_string(32).lower()
+KEY = "0123456789abcdefghijklmnopqrstuv"
 STRANGE = [
     "",
     "\0abcdefgh",
