@@ -10,8 +10,9 @@ import msgspec
 
 from devices.newest import Newest, Values
 
-#: A dock sends about two messages a second, and a tick is shorter.
+#: A dock sends about two messages a second, of 2 KB or less, and a tick is shorter.
 MAX_FRAGMENTS = 20
+MAX_FRAGMENT_BYTES = 65_536
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -61,9 +62,13 @@ class LiveBuffer:
         newest.take(values, received_at, timestamp, changed, unchanged_too=self._shared)
         self._changes.heard[sn] = received_at
         if sn in self._fragmented:
-            fragments = self._changes.fragments.setdefault(sn, [])
-            if len(fragments) < MAX_FRAGMENTS:
-                fragments.append(_encode(values))
+            self._keep_fragment(self._changes.fragments.setdefault(sn, []), values)
+
+    def _keep_fragment(self, fragments: list[bytes], values: Values) -> None:
+        if len(fragments) < MAX_FRAGMENTS:
+            message = _encode(values)
+            if sum(map(len, fragments)) + len(message) <= MAX_FRAGMENT_BYTES:
+                fragments.append(message)
 
     def heard(self, sn: str, received_at: int) -> None:
         """Any other message: a sign of life without values."""

@@ -1,12 +1,13 @@
 """Frames of the Cloud API's WebSocket: `{biz_code, version, timestamp, data}`, and what their data look like."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from cloudapi.dji.envelope import without_nulls
 from devices import products
+from devices.dji_reading import Value
 
 POSITION = ("latitude", "longitude", "height", "attitude_head", "elevation", "horizontal_speed", "vertical_speed")
 VERSION = "1.0"
@@ -40,41 +41,28 @@ def topo(device: dict[str, Any]) -> dict[str, Any]:
     return shape | ({"domain": product[0]} if product else {})
 
 
-def position(values: dict[str, Any]) -> dict[str, float]:
+def position(values: Mapping[str, Value]) -> dict[str, float]:
     """What Pilot's map shows; nothing without a fix, which devices report as 0/0 or as impossible coordinates."""
-    numbers = {key: values[key] for key in POSITION if _is_number(values.get(key))}
+    numbers = {
+        key: number for key in POSITION if key in values and (number := _number(values[key].raw)) is not None
+    }  # fmt: skip
     latitude, longitude = numbers.get("latitude"), numbers.get("longitude")
     if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
         return {}
     return numbers if abs(latitude) <= 90 and abs(longitude) <= 180 else {}
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _number(raw: msgspec.Raw) -> float | None:
+    value = _decode(raw)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None
 
 
-def with_payloads(values: dict[str, Any]) -> dict[str, Any]:
-    """Clients look for the payloads in a list, too; the aircraft names each by its index, such as `99-0-0`."""
-    payloads = [
-        {"payload_index": key, **value}
-        for key, value in values.items()
-        if products.parse_model_key(key) and isinstance(value, dict)
-    ]
-    return {"payloads": payloads, **values} if payloads else values
-
-
-def readable(values: dict[str, msgspec.Raw]) -> dict[str, Any]:
-    """Without nulls: clients read fields without looking. What is nested too deep to be of use is left out."""
-    readable: dict[str, Any] = {}
-    for key, raw in values.items():
-        try:
-            value = without_nulls(_decode(raw))
-            _encode([[[[[value]]]]])  # as deep as it will stand in a frame
-        except (RecursionError, msgspec.DecodeError):
-            continue
-        if value is not None:
-            readable[key] = value
-    return readable
+def host(values: Mapping[str, Value], *, with_payloads: bool) -> dict[str, Any]:
+    """What a device says of itself. Clients look for an aircraft's payloads in a list, too."""
+    host: dict[str, Any] = {key: value.raw for key, value in values.items()}
+    payloads = [value.payload for value in values.values() if value.payload is not None] if with_payloads else []
+    return {"payloads": payloads, **host} if payloads else host
 
 
 def frame(biz_code: str, at: int, data: dict[str, Any]) -> str:

@@ -8,22 +8,8 @@ the keys that it has.
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from devices import dji_frames
-
-
-class _Frame(msgspec.Struct):
-    """A frame of `devices.live`. Values stay as they are until somebody wants them."""
-
-    type: str
-    at: int
-    devices: list[dict[str, msgspec.Raw]]
-
-
-_decode_frame = msgspec.json.Decoder(_Frame).decode
-_decode = msgspec.json.Decoder().decode
-_decode_values = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+from devices import dji_frames, dji_reading
+from devices.dji_reading import Fragment, Update, Value
 
 
 class View:
@@ -32,31 +18,27 @@ class View:
     def __init__(self, *, is_pilot: bool) -> None:
         self._is_pilot = is_pilot
         self._devices: dict[str, dict[str, Any]] = {}
-        self._values: dict[str, dict[str, Any]] = {}
+        self._values: dict[str, dict[str, Value]] = {}
         self._with_news: set[str] = set()
 
     def snapshot(self, frame: str) -> None:
         """Learn the whole workspace; nothing is sent, since clients ask for the list by HTTP."""
-        for update in _decode_frame(frame).devices:
-            sn = _decode(update["sn"])
-            self._learn(sn, update)
-            self._with_news.add(sn)
+        for update in dji_reading.read(frame).updates:
+            self._learn(update)
+            self._with_news.add(update.sn)
 
     def delta(self, frame: str) -> list[str]:
-        """Frames for what came, went or moved between gateways; values wait for `osd`."""
-        decoded = _decode_frame(frame)
-        if decoded.type == "fragments":
-            return [] if self._is_pilot else list(self._fragments(decoded))
-        frames: list[str] = []
+        """Frames for what came, went or moved between gateways; values wait for `osd`. Docks' messages go on."""
+        read = dji_reading.read_once(frame)
+        frames = [] if self._is_pilot else [_fragment(fragment, read.at) for fragment in read.fragments]
         topology_changed = False
-        for update in decoded.devices:
-            sn = _decode(update["sn"])
-            before = self._devices.get(sn)
-            after = self._learn(sn, update)
-            frames += self._presence(sn, before or {}, after or {}, decoded.at)
+        for update in read.updates:
+            before = self._devices.get(update.sn)
+            after = self._learn(update)
+            frames += self._presence(update.sn, before or {}, after or {}, read.at)
             topology_changed |= _place(before) != _place(after)
         if topology_changed and self._is_pilot:
-            frames.append(dji_frames.frame("device_update_topo", decoded.at, {}))
+            frames.append(dji_frames.frame("device_update_topo", read.at, {}))
         return frames
 
     def osd(self, now: int) -> list[str]:
@@ -66,18 +48,18 @@ class View:
         self._with_news = set()
         return frames
 
-    def _learn(self, sn: str, update: dict[str, msgspec.Raw]) -> dict[str, Any] | None:
+    def _learn(self, update: Update) -> dict[str, Any] | None:
         """Take an update in; the device as it is then, None if it is not there."""
-        if "removed" in update:
+        sn = update.sn
+        if "removed" in update.described:
             self._devices.pop(sn, None)
             self._values.pop(sn, None)
             return None
-        if sn not in self._devices and "kind" not in update:
+        if sn not in self._devices and "kind" not in update.described:
             return None  # values of a device that has just left
-        described = {key: _decode(raw) for key, raw in update.items() if key != "values"}
-        self._devices[sn] = self._devices.get(sn, {}) | described
-        if "values" in update:
-            self._values.setdefault(sn, {}).update(dji_frames.readable(_decode_values(update["values"])))
+        self._devices[sn] = self._devices.get(sn, {}) | update.described
+        if update.values is not None:
+            self._values.setdefault(sn, {}).update(update.values)
             self._with_news.add(sn)
         return self._devices[sn]
 
@@ -93,14 +75,13 @@ class View:
             if position := dji_frames.position(values):
                 yield dji_frames.frame("device_osd", now, {"sn": sn, "host": position})
         elif values and kind != "dock":
-            host = values if kind == "controller" else dji_frames.with_payloads(values)
+            host = dji_frames.host(values, with_payloads=kind != "controller")
             biz_code = "gateway_osd" if kind == "controller" else "device_osd"
             yield dji_frames.frame(biz_code, now, {"sn": sn, "host": host})
 
-    def _fragments(self, decoded: _Frame) -> Iterable[str]:
-        for fragment in decoded.devices:
-            host = dji_frames.readable(_decode_values(fragment["data"]))
-            yield dji_frames.frame("dock_osd", decoded.at, {"sn": _decode(fragment["sn"]), "host": host})
+
+def _fragment(fragment: Fragment, at: int) -> str:
+    return dji_frames.frame("dock_osd", at, {"sn": fragment.sn, "host": fragment.host})
 
 
 def _place(device: dict[str, Any] | None) -> tuple[Any, ...] | None:

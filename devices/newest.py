@@ -8,10 +8,10 @@ import msgspec
 
 from devices.clock import Clock
 
-#: Devices with more distinct keys, or with larger values in sum, do not exist; it bounds what a hostile one can make us
-#: keep.
+#: Devices with more distinct keys, or with larger values in sum (real ones have 6 KB), do not exist; it bounds what a
+#: hostile one can make us keep, and each socket that shows it.
 MAX_KEYS = 512
-MAX_BYTES = 1_000_000
+MAX_BYTES = 65_536
 _KEY = re.compile(r"[\w.:-]{1,64}")
 
 #: So many different sets of keys are kept once for all devices that send them.
