@@ -7,7 +7,7 @@ from types import MappingProxyType
 from django.db import transaction
 from django.db.models import F
 
-from devices import live, ownership, products
+from devices import live, newcomers, ownership, products
 from devices.bind_claims import Claim, CodeRefused, find, one_try
 from devices.models import Device
 from workspaces import audit, bind_throttle
@@ -50,7 +50,7 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
     code = find(claim)
     if code is None:
         raise bind_throttle.WrongCode
-    devices = _lock(claim, candidates)
+    devices, new = newcomers.lock({claim.gateway_sn, *(candidate.sn for candidate in candidates)})
     gateway = devices[claim.gateway_sn]
     named = [devices[candidate.sn] for candidate in candidates]
     own = gateway.bound_with_id == code.pk and gateway.workspace_id == code.workspace_id
@@ -63,6 +63,8 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
     if foreign:
         raise BoundElsewhere(foreign)
     if _names_another_gateway(claim, candidates, devices, accounts):
+        raise CodeRefused
+    if not newcomers.admit(gateway, new, organization_pk=claim.organization.pk):
         raise CodeRefused
     if gateway.workspace_id != code.workspace_id:
         _use_up(code)
@@ -77,12 +79,6 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
 def _is_foreign(device: Device, claim: Claim, accounts: Mapping[str, int]) -> bool:
     owners = {accounts.get(device.sn), device.workspace.organization_id if device.workspace is not None else None}
     return not owners <= {None, claim.organization.pk}
-
-
-def _lock(claim: Claim, candidates: Sequence[Candidate]) -> dict[str, Device]:
-    sns = sorted({claim.gateway_sn, *(candidate.sn for candidate in candidates)})
-    Device.objects.bulk_create([Device(sn=sn) for sn in sns], ignore_conflicts=True)
-    return {device.sn: device for device in ownership.lock(sns)}
 
 
 def _names_another_gateway(

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from devices import heard, live, ownership, presence, products, timeline
+from devices import heard, live, newcomers, ownership, presence, products, timeline
 from devices.models import Device, OfflineReason
 
 #: A gateway has one aircraft, two at most; a message with more than this is an attack or a bug.
@@ -23,7 +23,12 @@ _GATEWAYS = ("dock", "controller")
 
 
 class TopologyRefused(Exception):
-    """The gateway may not say this; nothing was changed. `str()` says why, for the audit trail."""
+    """The gateway may not say this; nothing was changed. `str()` says why, for the audit trail; `kind` is the same word
+    for whatever devices it names."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,11 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     """
     _check(topology, gateways)
     present = {sub.sn: sub for sub in topology.sub_devices}
-    gateway, devices = _lock(topology, present)
+    devices, new = _lock(topology, present)
+    gateway = devices.pop(topology.gateway_sn)
     _check_owners(gateway, [devices[sn] for sn in present], organization_pk)
+    if not newcomers.admit(gateway, new, organization_pk=organization_pk):
+        raise TopologyRefused("new", f"more than {newcomers.NEW_PER_DAY} new devices in a day")
     if not _claim_newest(topology):
         return False
     at = heard.moment(topology.received_at)
@@ -102,32 +110,27 @@ def _shown(device: Device) -> tuple[object, ...]:
 def _check(topology: Topology, gateways: Collection[str]) -> None:
     sns = [sub.sn for sub in topology.sub_devices]
     if len(sns) > MAX_SUB_DEVICES:
-        raise TopologyRefused(f"{len(sns)} sub-devices, more than {MAX_SUB_DEVICES}")
+        raise TopologyRefused("too many", f"{len(sns)} sub-devices, more than {MAX_SUB_DEVICES}")
     if topology.gateway_sn in sns:
-        raise TopologyRefused("the gateway names itself as its sub-device")
+        raise TopologyRefused("itself", "the gateway names itself as its sub-device")
     for sub in topology.sub_devices:
         if sub.sn in gateways or products.kind(sub.product.domain) in _GATEWAYS:
-            raise TopologyRefused(f"{sub.sn} is a gateway itself")
+            raise TopologyRefused("gateway", f"{sub.sn} is a gateway itself")
 
 
-def _lock(topology: Topology, present: Iterable[str]) -> tuple[Device, dict[str, Device]]:
-    """The gateway, and every device that it names now or named before, locked. Those that are new are made."""
-    named = {topology.gateway_sn, *present}
-    before = list(Device.objects.unscoped().filter(gateway__sn=topology.gateway_sn).values_list("sn", flat=True))
-    rows = {device.sn: device for device in ownership.lock([*named, *before])}
-    if new := named - rows.keys():
-        Device.objects.bulk_create([Device(sn=sn) for sn in sorted(new)], ignore_conflicts=True)
-        rows = {device.sn: device for device in ownership.lock([*named, *before])}
-    return rows.pop(topology.gateway_sn), rows
+def _lock(topology: Topology, present: Iterable[str]) -> tuple[dict[str, Device], set[str]]:
+    """The gateway, and every device that it names now or named before, locked; which of them are new."""
+    before = Device.objects.unscoped().filter(gateway__sn=topology.gateway_sn).values_list("sn", flat=True)
+    return newcomers.lock({topology.gateway_sn, *present}, before)
 
 
 def _check_owners(gateway: Device, named: Iterable[Device], organization_pk: int | None) -> None:
     tenant = gateway.workspace.organization_id if gateway.workspace is not None else organization_pk
     for device in named:
         if device.workspace is not None and device.workspace.organization_id != tenant:
-            raise TopologyRefused(f"{device.sn} belongs to another organization")
+            raise TopologyRefused("foreign", f"{device.sn} belongs to another organization")
         if device.kind in _GATEWAYS:
-            raise TopologyRefused(f"{device.sn} is a gateway itself")
+            raise TopologyRefused("gateway", f"{device.sn} is a gateway itself")
 
 
 def _claim_newest(topology: Topology) -> bool:

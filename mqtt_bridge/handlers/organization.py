@@ -5,12 +5,12 @@ from typing import Any
 from devices import bind_claims, binding
 from devices.bind_claims import CodeRefused
 from devices.models import Device
+from mqtt_bridge import refusals
 from mqtt_bridge.context import Context
 from mqtt_bridge.models import MqttCredential
 from mqtt_bridge.payloads.dock import BindStatus, OrganizationBind, OrganizationGet
 from mqtt_bridge.payloads.fields import clean
 from mqtt_bridge.results import BIND_FAILED, BOUND_TO_ANOTHER_ORGANIZATION, OK, ORGANIZATION_GET_FAILED
-from workspaces import audit
 
 
 def bind_status(context: Context, payload: BindStatus) -> dict[str, Any]:
@@ -71,13 +71,8 @@ def organization_bind(context: Context, payload: OrganizationBind) -> dict[str, 
         errors = dict.fromkeys(sns, BIND_FAILED)
     except binding.BoundElsewhere as refusal:
         errors = dict.fromkeys(sns, BIND_FAILED) | dict.fromkeys(refusal.sns, BOUND_TO_ANOTHER_ORGANIZATION)
-        audit.record(
-            "device.bind_refused",
-            organization=context.organization,
-            gateway_sn=context.gateway_sn,
-            target=str(refusal),
-            reason="belongs to another organization",
-        )
+        reason = "belongs to another organization"
+        refusals.record(context, "device.bind_refused", "foreign", target=str(refusal), reason=reason)
     return {"result": OK, "output": {"err_infos": [{"sn": sn, "err_code": errors[sn]} for sn in sns]}}
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from devices import topology
 from devices.topology import MAX_SUB_DEVICES, Product, SubDevice, Topology, TopologyRefused
+from mqtt_bridge import refusals
 from mqtt_bridge.context import Context
 from mqtt_bridge.models import MqttCredential
 from mqtt_bridge.payloads.dock import TopologySubDevice, UpdateTopo
 from mqtt_bridge.payloads.fields import clean, number
 from mqtt_bridge.results import OK, TOPOLOGY_REFUSED
-from workspaces import audit
 
 
 def update_topo(context: Context, payload: UpdateTopo) -> dict[str, Any]:
@@ -29,13 +29,8 @@ def update_topo(context: Context, payload: UpdateTopo) -> dict[str, Any]:
             gateways=set(accounts.values_list("gateway_sn", flat=True)),
         )
     except TopologyRefused as refusal:
-        audit.record(
-            "topology.refused",
-            organization=context.tenant,
-            gateway_sn=context.gateway_sn,
-            target=", ".join(sub.sn for sub in update.sub_devices[:MAX_SUB_DEVICES]),
-            reason=str(refusal),
-        )
+        target = ", ".join(sub.sn for sub in update.sub_devices[:MAX_SUB_DEVICES])
+        refusals.record(context, "topology.refused", refusal.kind, target=target, reason=str(refusal))
         return {"result": TOPOLOGY_REFUSED}
     return {"result": OK}
 

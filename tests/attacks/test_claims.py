@@ -57,20 +57,36 @@ def test_topology_with_a_foreign(scene: Scene, by: str, claimed: str, attackers:
         "aircraft": scene.a.aircraft, "dock": scene.a.sn, "dock that is not bound": str(scene.a.free["sn"]),
         "aircraft that is away": scene.a.away_aircraft,
     }[claimed]  # fmt: skip
-    before = scene.owner(sn)
+    before, by_sn = scene.owner(sn), scene.b.sn
     if by == "bound dock":
         answer = scene.b.dock.topology(topology(sn, scene.b.aircraft))
         attack.control(scene.b.dock.topology(topology(scene.b.aircraft)) == {"result": 0}, "its own aircraft is fine")
     else:
         with Gateway(next(attackers)) as gateway:
-            answer, own = gateway.topology(topology(sn)), new_sn("AIR")
+            answer, own, by_sn = gateway.topology(topology(sn)), new_sn("AIR"), gateway.sn
             attack.control(gateway.topology(topology(own)) == {"result": 0}, "nobody's aircraft is fine")
     assert answer == REFUSED
     assert scene.owner(sn) == before
     assert scene.rows(
-        "SELECT 1 FROM workspaces_auditentry WHERE action = 'topology.refused' AND target LIKE %s", f"%{sn}%"
+        "SELECT 1 FROM workspaces_auditentry WHERE action = 'topology.refused' AND gateway_sn = %s", by_sn
     )
     attack.stopped("210234, audited, the owner stays")
+
+
+def test_topology_for_ever(scene: Scene, attackers: Any, attack: Attack) -> None:
+    """A stolen account invents aircraft, and says what it may not, to fill what is kept for ever."""
+    lines = "SELECT count(*) FROM workspaces_auditentry WHERE gateway_sn = %s AND action = %s"
+    with Gateway(next(attackers)) as gateway:
+        own = new_sn("AIR")
+        attack.control(gateway.topology(topology(own)) == {"result": 0}, "nobody's aircraft is fine")
+        for _again in range(20):
+            assert gateway.topology(topology(gateway.sn)) == REFUSED
+        answers = [gateway.topology(topology(*(new_sn("AIR") for _ in range(21)))) for _again in range(5)]
+        assert answers == [{"result": 0}] * 3 + [REFUSED] * 2
+        assert gateway.topology(topology(own)) == {"result": 0}, "what was there before may come back"
+        assert scene.rows(lines, gateway.sn, "topology.refused") == [(2,)], "one for each reason"
+        assert scene.rows(lines, gateway.sn, "device.new") == [(64,)]
+    attack.stopped("64 new devices a day, a line per reason in ten minutes")
 
 
 def test_topology_under_a_forged_gateway_field(scene: Scene, attack: Attack) -> None:
