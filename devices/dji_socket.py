@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from devices import heard, live
+from devices import dji_frames, heard, live
 from devices.dji_view import View
 from devices.feed import Ended, Feed
 from devices.sockets import LiveConsumer
@@ -43,8 +43,11 @@ class DjiConsumer(LiveConsumer):
 
     async def _take(self, text: str) -> None:
         if self._view is None:
-            self._view = View(is_pilot=self.access.client == ClientKind.PILOT)
+            is_pilot = self.access.client == ClientKind.PILOT
+            self._view = View(is_pilot=is_pilot)
             self._view.snapshot(text)
+            if is_pilot:  # what changed since it asked for the list, before the snapshot, would be in neither
+                await self.deliver(dji_frames.frame("device_update_topo", heard.now_ms(), {}))
             self.run(self._send_osd(self._view))
         elif live.is_snapshot(text):
             raise Ended  # it missed what came and went: clients ask for the list by HTTP when they connect

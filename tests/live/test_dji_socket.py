@@ -107,6 +107,7 @@ def report(gateway: Gateway, domain: str, kind: int, *aircraft: str) -> None:
 def test_docks_controllers_and_aircraft_are_heard(
     acme: Tenant, other: Tenant, pilot: Listener, web: Listener, platform: Platform
 ) -> None:
+    pilot.until(lambda: pilot.frames["device_update_topo"], "it looks at the list once it follows")
     flown, docked, stranger = new_sn("AIR"), new_sn("AIR"), new_sn("AIR")
     account = acme.accounts(1, "2-119-0", "RC")[0]
     with acme.dock() as dock, Gateway(account) as controller, other.dock() as foreign:
@@ -136,6 +137,7 @@ print(1)
                 )
         assert pilot.of("device_online", flown)[0]["gateway_sn"] == controller.sn
         assert pilot.frames["device_update_topo"][-1][1] == {}
+        assert len(pilot.frames["device_update_topo"]) > 1
         assert not web.frames["device_update_topo"]
 
         shapes: list[dict[str, Any]] = [
