@@ -38,6 +38,9 @@ def issue(
     problems = refusals(sns=unique, workspace=workspace)
     if problems:
         raise ValidationError(problems)
+    # Requests of these gateways lock the account, then the device, too.
+    accounts = MqttCredential.objects.unscoped().filter(gateway_sn__in=unique).order_by("gateway_sn")
+    list(accounts.select_for_update().values_list("pk"))
     Device.objects.bulk_create([Device(sn=sn) for sn in unique], ignore_conflicts=True)
     if columns:
         Device.objects.unscoped().filter(sn__in=unique).update(**columns)
