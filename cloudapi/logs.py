@@ -33,6 +33,7 @@ _PATTERNS = (
         rf"\1{HIDDEN}",
     ),
     (r"(\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]{0,64}:)[^/\s@]+(?=@)", rf"\1{HIDDEN}"),  # scheme://user:password@host
+    (r"(/password/[^/\s]{1,64}/)[^/\s\"']+", rf"\1{HIDDEN}"),  # the link with which somebody chooses a password
     # Whatever they are called: an access token (256 bits in base64), an MQTT password (130 bits in base32).
     (r"(?<![\w-])(?:[\w-]{43}|[a-z2-7]{26})(?![\w-])", HIDDEN),
 )

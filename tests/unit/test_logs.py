@@ -48,6 +48,8 @@ CODE = "ZQ7XVK9WTR2M"
         f"smtp+tls://me:{CODE}@mail.example:587",
         f"credential: {SECRET}",
         f"DETAIL:  Failing row contains (token={SECRET}, 5)",
+        f"Internal Server Error: /password/MTI/{CODE}/",
+        f'127.0.0.1:5 - - "GET /password/MTI/{CODE}" 500',
     ],
 )
 def test_a_named_secret_is_hidden(text: str) -> None:
