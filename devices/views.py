@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from devices import heard, story
 from devices.console_text import console_text
 from devices.models import Device
+from devices.sn import is_sn
 from workspaces.models import Workspace
 
 
@@ -50,6 +51,8 @@ def workspace_console(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
 def device_timeline(request: HttpRequest, workspace_id: UUID, sn: str) -> JsonResponse:
     """The story of a device, the newest first, in the language of the request; 404 for those who may not see it."""
     workspace = get_object_or_404(Workspace.objects.for_user(request.user), workspace_id=workspace_id)
+    if not is_sn(sn):
+        raise Http404
     device = get_object_or_404(Device.objects.in_workspace(workspace), sn=sn)
     lines = [
         {

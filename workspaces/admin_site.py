@@ -4,13 +4,27 @@ Who gets in follows from memberships. Django's `is_staff` and its permissions de
 admin sees and does there is the work of `workspaces.admin.scoped`.
 """
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import PermissionDenied
+from django.db.models import Field
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
 from workspaces.login_form import AdminLogInForm
 from workspaces.scoping import may_enter_administration
+
+
+class Autocompletion(AutocompleteJsonView):
+    def process_request(self, request: HttpRequest) -> Any:
+        """Completes columns only: Django would ask the other end of a relation for what it does not have."""
+        term, page, field, name = super().process_request(request)
+        if not isinstance(field, Field):
+            raise PermissionDenied
+        return term, page, field, name
 
 
 class AdministrationSite(admin.AdminSite):
@@ -20,6 +34,9 @@ class AdministrationSite(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return may_enter_administration(request.user)
+
+    def autocomplete_view(self, request: HttpRequest) -> Any:
+        return Autocompletion.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Without `r/<content type>/<id>/`, which tells of any id whether there is such a row. No page needs it."""

@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from workspaces.admin.questions import Questions
 from workspaces.models import User, Workspace
 from workspaces.scoping import administered
 
@@ -98,7 +99,7 @@ class Scoped(BaseModelAdmin):
         return administered(request.user).exists()
 
 
-class ScopedModelAdmin(Scoped, admin.ModelAdmin):
+class ScopedModelAdmin(Scoped, Questions):
     """Base of all pages of the administration."""
 
     #: Filters beside the list that an organization's admin gets: local fields and `SimpleListFilter`s.
@@ -117,7 +118,8 @@ class ScopedModelAdmin(Scoped, admin.ModelAdmin):
         """Query strings filter by what a filter offers: others would ask yes-or-no questions of hidden columns."""
         if request is not None and is_superuser(request):
             return super().lookup_allowed(lookup, value, request)
-        return lookup in self._filter_parameters() or self._is_offered_field(lookup.partition("__")[0])
+        name, _separator, kind = lookup.partition("__")
+        return lookup in self._filter_parameters() or (kind in self.lookups_of(name) and self._is_offered_field(name))
 
     def _filter_parameters(self) -> Iterable[str | None]:
         return [getattr(offered, "parameter_name", None) for offered in self.admins_list_filter]
@@ -158,7 +160,10 @@ class WorkspaceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        return queryset.filter(workspace=int(value)) if value and value.isdecimal() else queryset
+        if value is None:
+            return queryset
+        # Of no other workspace, rather than of all: an action may follow on what is listed.
+        return queryset.filter(workspace=value) if value in dict(self.lookup_choices) else queryset.none()
 
 
 def is_superuser(request: HttpRequest) -> bool:
