@@ -8,13 +8,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field
 from django.http import HttpRequest
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from workspaces.login_form import AdminLogInForm
+from workspaces.password_forms import ChangePasswordForm
 from workspaces.scoping import may_enter_administration
 
 
@@ -37,6 +39,16 @@ class AdministrationSite(admin.AdminSite):
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return Autocompletion.as_view(admin_site=self)(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """As Django's, with our form."""
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=ChangePasswordForm,
+            success_url=reverse_lazy("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Without `r/<content type>/<id>/`, which tells of any id whether there is such a row. No page needs it."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.models import update_last_login
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -43,6 +44,7 @@ def log_in(
         raise Refused(_("Wrong user name or password."))
     login_throttle.give_back(username=username, address=address)
     result = enter(user, client=client, workspace_id=workspace_id)
+    update_last_login(None, user)  # type: ignore[arg-type]  # of a signal; it ends links for a new password
     audit.record("login", user=user, workspace=result.workspace, client=client.value)
     return result
 

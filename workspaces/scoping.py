@@ -84,6 +84,11 @@ def owns_account(admin: User | AnonymousUser | None, user: User) -> bool:
     )
 
 
+def manages_account(admin: User | AnonymousUser | None, user: User) -> bool:
+    """Whether the admin may change the account and give it another password."""
+    return _is_known(admin) and (admin.is_superuser or owns_account(admin, user))
+
+
 def may_enter_administration(user: User | AnonymousUser | None) -> bool:
     """Superusers and the admins of organizations; nobody else, whatever `is_staff` says."""
     return _is_known(user) and (user.is_superuser or administered(user).exists())

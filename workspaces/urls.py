@@ -5,6 +5,7 @@ from django.views.i18n import set_language
 from workspaces import views
 from workspaces.invitations import link_tokens
 from workspaces.login_form import LogInForm
+from workspaces.password_forms import ChoosePasswordForm
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +18,7 @@ urlpatterns = [
         "password/<uidb64>/<token>/",
         PasswordResetConfirmView.as_view(
             template_name="registration/choose_password.html",
+            form_class=ChoosePasswordForm,
             token_generator=link_tokens,
             success_url=reverse_lazy("login"),
         ),

@@ -26,7 +26,7 @@ from workspaces.admin.base import Audited, acting_user, owners
 from workspaces.admin.invitation_form import InvitationForm, OwnAccountForm
 from workspaces.admin.scoped import Scoped, WorkspaceFilter, is_superuser
 from workspaces.models import Membership, User, Workspace
-from workspaces.scoping import owns_account
+from workspaces.scoping import manages_account
 
 # Groups carry Django permissions, which decide nothing here: roles are memberships.
 admin.site.unregister(Group)
@@ -97,7 +97,7 @@ class UserAdmin(Audited, DjangoUserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         may = super().has_change_permission(request, obj)
-        return may and (obj is None or is_superuser(request) or owns_account(acting_user(request), obj))
+        return may and (obj is None or manages_account(acting_user(request), obj))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         if not is_superuser(request):
@@ -145,9 +145,8 @@ class UserAdmin(Audited, DjangoUserAdmin):
         self._show_links(request, users)
 
     def _show_links(self, request: HttpRequest, users: list[User]) -> None:
-        rows = format_html_join(
-            "", "<li>{}: <code>{}</code></li>", ((user.username, invitations.link(user)) for user in users)
-        )
+        links = [(user.username, invitations.link(user, by=acting_user(request))) for user in users]
+        rows = format_html_join("", "<li>{}: <code>{}</code></li>", links)
         text = gettext("Hand this on in confidence. It works once, for three days, and is shown only now:")
         self.message_user(request, format_html("{}<ul>{}</ul>", text, rows), messages.WARNING)
 

@@ -1,15 +1,12 @@
-"""Accounts of people: taken over by nobody, invited with a link, never promoted."""
+"""Accounts of people: taken over by nobody, never promoted."""
 
-import re
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from tests.unit.admin.tenants import Tenant, is_foreign, management, url
-from workspaces import invitations
-from workspaces.models import AuditEntry, Membership, Role, User, Workspace
+from workspaces.models import Membership, Role, User, Workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
@@ -66,54 +63,3 @@ def test_admins_cannot_end_or_lower_their_own_membership(browser: Client, home: 
     browser.post(url(Workspace, "change", home.workspace.pk), {"name": "Home site", "description": "", **inline})
     own.refresh_from_db()
     assert own.role == Role.ADMIN
-
-
-def invited(browser: Client, home: Tenant) -> str:
-    """The path of the link that an invitation shows."""
-    form = {"username": "nora", "first_name": "", "last_name": "", "email": "", "role": "pilot",
-            "workspace": home.workspace.pk}  # fmt: skip
-    page = browser.post(url(User, "add"), form, follow=True).content.decode()
-    found = re.search(r"<code>http://[^/]+(/password/[^<]+)</code>", page)
-    assert found, page
-    return found[1]
-
-
-def test_an_invited_member_chooses_a_password(browser: Client, home: Tenant) -> None:
-    path = invited(browser, home)
-    nora = User.objects.get(username="nora")
-    assert not nora.has_usable_password()
-    assert Membership.objects.in_workspace(home.workspace).get(user=nora).role == Role.PILOT
-    assert path not in browser.get(url(User, "change", nora.pk)).content.decode()
-    theirs = Client()
-    form = theirs.get(path, follow=True)
-    where = form.request["PATH_INFO"]
-    too_short = theirs.post(where, {"new_password1": "short", "new_password2": "short"})
-    assert "too short" in too_short.content.decode()
-    chosen = {"new_password1": "a-password-of-my-own", "new_password2": "a-password-of-my-own"}
-    assert theirs.post(where, chosen).headers["Location"] == "/login/"
-    assert theirs.login(username="nora", password="a-password-of-my-own")
-    assert "has been used" in Client().get(path, follow=True).content.decode()
-    entry = AuditEntry.objects.get(action="member.invited")
-    assert (entry.user_name, entry.target, entry.organization) == ("Home-admin", "nora", home.workspace.organization)
-
-
-@pytest.mark.parametrize("what", ["joined another organization", "became a superuser", "logged in"])
-def test_a_link_ends_with_the_right_of_who_made_it(browser: Client, home: Tenant, foreign: Tenant, what: str) -> None:
-    path = invited(browser, home)
-    nora = User.objects.get(username="nora")
-    if what == "joined another organization":
-        Membership.objects.create(user=nora, workspace=foreign.workspace, role=Role.ADMIN)
-    elif what == "became a superuser":
-        User.objects.filter(pk=nora.pk).update(is_superuser=True)
-    else:
-        User.objects.filter(pk=nora.pk).update(last_login=timezone.now())
-    assert "has been used" in Client().get(path, follow=True).content.decode()
-
-
-def test_links_for_new_passwords_are_audited(browser: Client, home: Tenant) -> None:
-    data = {"action": "make_password_link", "_selected_action": [home.viewer.pk]}
-    page = browser.post(url(User, "changelist"), data, follow=True).content.decode()
-    assert "/password/" in page
-    entry = AuditEntry.objects.get(action="user.password_link")
-    assert (entry.target, entry.organization) == (home.viewer.username, home.workspace.organization)
-    assert invitations.link_tokens.make_token(home.viewer) not in str(entry.detail)
