@@ -11,7 +11,7 @@ from cloudapi.dji.paths import PATTERN
 
 
 class NoNul:
-    """Refuses it in query strings and forms (400). What stands in a path is read by its view, and the DJI-compatible API
+    """Refuses it in query strings and forms (400). What stands in a path is read by its view; the DJI-compatible API
     reads and answers in its own way."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

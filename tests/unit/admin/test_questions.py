@@ -106,7 +106,6 @@ def test_a_form_with_nul_is_refused(browser: Client, home: Tenant) -> None:
     assert Client().post("/login/", {"username": "a", "password": "b", "next": "\0"}).status_code == 400
 
 
-
 @pytest.mark.parametrize("sn", ["%00", "HOME%00DOCK", "a%20b", "9" * 65, "%ED%A0%80"])
 def test_the_timeline_of_what_is_no_serial_number_is_not_there(browser: Client, home: Tenant, sn: str) -> None:
     devices = f"/workspaces/{home.workspace.workspace_id}/devices"
