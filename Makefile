@@ -57,7 +57,7 @@ TEST_PROCESSES := 3
 test: setup ## lint and the whole test suite, with private servers of this machine
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
-	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # -s: a row for each fault, and the times of departures, appear as they are measured.
 faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (16 minutes)

@@ -55,10 +55,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What each process of `make test` takes at a time: a file of tests, or what shares a costly scene. Live ones come
-    first, since whoever takes a long one last keeps everybody waiting; those that use this process's own database stay
-    where pytest-django has put them."""
-    for item in items:
-        shares_a_scene = item.path.parent.name in ("attacks", "faults", "pilot", "websocket")
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.name if shares_a_scene else item.path.stem))
+    """Live ones come first, since whoever takes a long one last keeps everybody waiting; those that use this process's
+    own database stay where pytest-django has put them."""
     items.sort(key=lambda item: not item.get_closest_marker("live") or bool(item.get_closest_marker("django_db")))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.sharing import Scenes
+
+    return Scenes(config, log)
