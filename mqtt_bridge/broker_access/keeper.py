@@ -9,6 +9,7 @@ the tables are compared with its memory every 20 seconds, and the broker itself 
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from math import inf
 from types import ModuleType
@@ -44,7 +45,8 @@ class Keeper:
         #: User name → by when (monotonic) the broker has to be told.
         self._due: dict[str, float] = {}
         self._batch = 1
-        self._is_dear = False
+        #: What the last changes cost (s each): one that was slow by chance makes none dear.
+        self._costs: deque[float] = deque(maxlen=3)
         self._compare_at = self._reconcile_at = self._resume_at = 0.0
 
     def doubt_everything(self) -> None:
@@ -158,7 +160,8 @@ class Keeper:
 
     def _next(self) -> list[str]:
         """The accounts to tell the broker about now. Those that can wait come last, and not later than they must."""
-        latest = time.monotonic() if self._is_dear else inf
+        is_dear = len(self._costs) == self._costs.maxlen and min(self._costs) > pace.DEAR
+        latest = time.monotonic() if is_dear else inf
         return sorted((name for name, by in self._due.items() if by <= latest), key=self._due.__getitem__)[
             : self._batch
         ]
@@ -192,7 +195,7 @@ class Keeper:
     def _take_time(self, took: float, changes: int) -> None:
         """So many changes took so long (s): leave the broker its time for messages."""
         pace.note_cost(took / changes)
-        self._is_dear = took / changes > pace.DEAR
+        self._costs.append(took / changes)
         self._batch = max(1, min(pace.AT_ONCE, int(pace.STILL_SECONDS / took * changes)))
         self._resume_at = time.monotonic() + took * pace.REST
 

@@ -43,6 +43,21 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
+def _find_dear(keeper: Keeper) -> None:
+    for _change in range(3):
+        keeper._take_time(1.0, 1)
+    keeper._batch = 20
+
+
+def test_one_change_that_was_slow_by_chance_keeps_nobody_waiting(keeper: Keeper) -> None:
+    for took in (0.01, 1.0, 1.0, 0.01, 1.0, 1.0):
+        keeper._take_time(took, 1)
+    keeper._note([access("B")])
+    assert keeper._next() == ["B"]
+    keeper._take_time(1.0, 1)
+    assert keeper._next() == []
+
+
 def test_who_gains_rights_comes_before_who_only_loses_some(keeper: Keeper) -> None:
     keeper._note([access("B"), access("C", "PLANE-C"), access("A", "PLANE-A")])
     assert keeper._next() == ["C", "B"]
@@ -51,7 +66,7 @@ def test_who_gains_rights_comes_before_who_only_loses_some(keeper: Keeper) -> No
 
 
 def test_where_changes_are_dear_who_only_lost_its_aircraft_waits(keeper: Keeper, now: list[float]) -> None:
-    keeper._is_dear = True
+    _find_dear(keeper)
     keeper._note([access("B"), access("A", "OTHER")])
     assert keeper._next() == ["A"], "another aircraft is a gain"
     now[0] += keeping.ENDING_PATIENCE
@@ -60,7 +75,8 @@ def test_where_changes_are_dear_who_only_lost_its_aircraft_waits(keeper: Keeper,
 
 def test_who_gains_rights_again_and_again_keeps_nobody_waiting_for_ever(keeper: Keeper, now: list[float]) -> None:
     """A gateway that names another aircraft each second must not keep others their rights."""
-    keeper._is_dear, keeper._batch = True, 1
+    _find_dear(keeper)
+    keeper._batch = 1
     keeper._note([access("B")])
     for second in range(int(keeping.ENDING_PATIENCE) + 2):
         now[0] += 1
@@ -73,7 +89,7 @@ def test_who_gains_rights_again_and_again_keeps_nobody_waiting_for_ever(keeper: 
 
 
 def test_what_went_elsewhere_does_not_come_back(keeper: Keeper, theirs: Workspace) -> None:
-    keeper._is_dear = True
+    _find_dear(keeper)
     keeper._note([access("A"), access("B"), access("C")])
     assert keeper._next() == []
     report_topology("C", "PLANE-A")
@@ -86,7 +102,7 @@ def test_what_went_elsewhere_does_not_come_back(keeper: Keeper, theirs: Workspac
 
 
 def test_a_released_gateway_loses_its_rights_at_once(keeper: Keeper) -> None:
-    keeper._is_dear = True
+    _find_dear(keeper)
     ownership.release(device=device("B"))
     keeper._note([access("B", bound=False)])
     assert keeper._next() == ["B"]
