@@ -11,6 +11,7 @@ from cloudapi.platform import BASE_DIR, PlatformError
 from cloudapi.platform.processes import Process
 
 MOSQUITTO_CONF = BASE_DIR / "deploy" / "mosquitto.conf"
+MOSQUITTO_START = BASE_DIR / "deploy" / "mosquitto.sh"
 DYNSEC_PLUGIN = "mosquitto_dynamic_security.so"
 #: Accounts and their rights, made by `manage.py broker_accounts --write`, beside mosquitto.conf.
 DYNSEC_FILE = "dynamic-security.json"
@@ -89,7 +90,8 @@ def mosquitto(installed: Mosquitto, listener: str, directory: Path) -> Process:
     (directory / TLS_FILE.parent).mkdir(exist_ok=True)
     conf = directory / "mosquitto.conf"
     _write_private(conf, mosquitto_conf(installed.plugin, listener, directory))
-    return Process("broker", (installed.binary, "-c", str(conf)))
+    start = ("sh", str(MOSQUITTO_START), str(directory / DYNSEC_FILE))
+    return Process("broker", (*start, installed.binary, "-c", str(conf)))
 
 
 def mosquitto_conf(plugin: Path, listener: str, directory: Path) -> str:

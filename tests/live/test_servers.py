@@ -1,9 +1,14 @@
 """The fixtures themselves: a platform of real processes that can be killed and started again."""
 
+import contextlib
+
 import pytest
 
-from tests.live.tenants import supervised
+from cloudapi.platform import servers
+from tests.live.foreign_client import Gateway
+from tests.live.tenants import Tenant, supervised
 from tests.platform import Platform
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -21,3 +26,23 @@ def test_a_platform_answers_and_survives_the_kill_of_each_part(platform: Platfor
     for name in platform.children:
         platform.kill(name)
         platform.start_process(name)
+
+
+def test_a_broker_that_was_killed_while_it_wrote_its_accounts_has_them_all_again(platform: Platform) -> None:
+    """Mosquitto writes them in place. What has changed since its last start is mended by the worker."""
+    account = Tenant(platform, "Cut off").accounts(1)[0]
+    with Gateway(account):
+        pass
+    file = platform.data_dir / "mosquitto" / servers.DYNSEC_FILE
+    platform.kill("broker")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    platform.start_process("broker")
+
+    def connects() -> bool:
+        with contextlib.suppress(ConnectionError), Gateway(account):
+            return True
+        return False
+
+    wait_until(connects, "the account that was made since the broker's start works")
+    platform.wait_ready(*platform.children)
