@@ -11,7 +11,7 @@ from devices.directory import Directory
 
 #: A transition that was handed to Celery is not handed over again for this many seconds.
 PATIENCE = 5.0
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
 SWEEP_BATCH = 500
 SKEW_SECONDS = 5.0
 SKEW_CHANGE_MS = 1_000
@@ -38,7 +38,7 @@ class Sweep:
             tasks.heard_again.delay(batch, heard.now_ms())
 
     def silent(self) -> bool:
-        """Once a second, hand over who has been silent for too long. False if Valkey has forgotten whom we time."""
+        """Twice a second, hand over who has been silent for too long. False if Valkey has forgotten whom we time."""
         if time.monotonic() < self._next_sweep:
             return True
         self._next_sweep = time.monotonic() + SWEEP_SECONDS

@@ -93,7 +93,7 @@ def test_a_tick_is_one_exchange_with_valkey_and_nothing_else(counted: Counted) -
             counted.ticker.tick()
             assert counted.exchanges == before + 1
     assert (len(queries), counted.tasks, counted.loops) == (0, 0, 0)
-    assert counted.commands <= 2  # the sweep, once a second: is Valkey emptied, who is silent
+    assert counted.commands <= 2  # the sweep, twice a second: is Valkey emptied, who is silent
     assert client().hgetall(live.values_key(counted.workspace_id, counted.sns[-1])) == {
         b"height": b"3",
         b"mode_code": b"5",
