@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -92,6 +93,29 @@ def after_commit(write: Callable[[], object]) -> None:
     """Write to Valkey once the transaction is committed. What is committed stays so when Valkey does not answer: live
     state is made again from the next messages and the database."""
     transaction.on_commit(lambda: _attempt(write), robust=True)
+
+
+@dataclass
+class _Gathered:
+    write: Callable[[Sequence[str]], object]
+    names: dict[str, None]
+
+    def __call__(self) -> None:
+        _attempt(lambda: self.write(tuple(self.names)))
+
+
+def after_commit_together(write: Callable[[Sequence[str]], object], names: Iterable[str]) -> None:
+    """Like `after_commit`, once for the names of all calls in this transaction, each name once."""
+    added = dict.fromkeys(names)
+    connection = transaction.get_connection()
+    for savepoints, gathered, _robust in connection.run_on_commit:
+        # Those of a savepoint that is rolled back later must not take others' with them.
+        is_same = isinstance(gathered, _Gathered) and gathered.write == write
+        if is_same and savepoints == set(connection.savepoint_ids):
+            gathered.names.update(added)
+            return
+    if added:
+        transaction.on_commit(_Gathered(write, added), robust=True)
 
 
 def _attempt(write: Callable[[], object]) -> None:

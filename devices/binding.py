@@ -71,8 +71,10 @@ def _bind(claim: Claim, candidates: Sequence[Candidate], accounts: Mapping[str, 
     for candidate in candidates:
         _describe(devices[candidate.sn], candidate)
     _join(claim, code, [gateway, *named, *_unowned_sub_devices(gateway)])
-    # Also for a gateway that was there before: it repeats the sequence with the code that it was given last.
-    Device.objects.unscoped().filter(pk=gateway.pk).update(bound_with=code)
+    if gateway.bound_with_id != code.pk:
+        # It was there before, and repeats the sequence with the code that it was given last.
+        gateway.bound_with = code
+        gateway.save(update_fields=["bound_with"])
     return code
 
 
@@ -101,12 +103,14 @@ def _use_up(code: BindCode) -> None:
 
 
 def _describe(device: Device, candidate: Candidate) -> None:
+    before = device.domain, device.type, device.sub_type, device.callsign
     product = products.parse_model_key(candidate.model_key)
     if product is not None:
         device.domain, device.type, device.sub_type = product
     if candidate.callsign:
         device.callsign = candidate.callsign
-    device.save(update_fields=["domain", "type", "sub_type", "callsign"])
+    if before != (device.domain, device.type, device.sub_type, device.callsign):
+        device.save(update_fields=["domain", "type", "sub_type", "callsign"])
 
 
 def _unowned_sub_devices(gateway: Device) -> list[Device]:
@@ -117,8 +121,8 @@ def _join(claim: Claim, code: BindCode, devices: Sequence[Device]) -> None:
     for device in dict.fromkeys(devices):
         if device.workspace_id == code.workspace_id:
             continue
+        device.bound_with = code
         ownership.join(device, code.workspace, by=f"code {code}")
-        Device.objects.unscoped().filter(pk=device.pk).update(bound_with=code)
         audit.record(
             "device.bound",
             target=device.sn,

@@ -58,9 +58,8 @@ def is_emptied() -> bool:
     return not client().exists(TIMED_SINCE_KEY)
 
 
-def after_commit(sns: Iterable[str], at: int) -> None:
-    """Note a sign of life once the transaction is committed."""
-    last_heard = dict.fromkeys(sns, at)
+def after_commit(last_heard: Mapping[str, int]) -> None:
+    """Note signs of life (SN → ms) once the transaction is committed."""
     after_commit_in_valkey(lambda: note(last_heard))
 
 

@@ -23,7 +23,7 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import Q
 
-from cloudapi.valkey import after_commit, async_client, client
+from cloudapi.valkey import after_commit, after_commit_together, async_client, client
 from devices import heard, locking, summary
 from devices.models import Device
 from workspaces.models import Workspace
@@ -85,9 +85,7 @@ def publication_channel(group: str) -> str:
 
 def changed(sns: Iterable[str]) -> None:
     """Rows of these devices change in this transaction: after commit tell the browsers and the worker."""
-    announced = tuple(dict.fromkeys(sns))
-    if announced:
-        after_commit(lambda: _announce(announced))
+    after_commit_together(_announce, sns)
 
 
 def removed_from(workspace_id: UUID, sns: Iterable[str]) -> None:

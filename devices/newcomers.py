@@ -7,9 +7,10 @@ trail, which counts them, says which.
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
-from devices import ownership
+from devices import locking
 from devices.models import Device
 from workspaces import audit
 from workspaces.models import AuditEntry, Organization
@@ -23,11 +24,11 @@ def lock(named: Collection[str], others: Iterable[str] = ()) -> tuple[dict[str, 
 
     Whoever refuses what names them must leave the transaction, so that no row stays.
     """
-    sns = [*named, *others]
-    rows = {device.sn: device for device in ownership.lock(sns)}
+    which = Q(sn__in=[*named, *others])
+    rows = {device.sn: device for device in locking.lock(which)}
     if new := set(named) - rows.keys():
         Device.objects.bulk_create([Device(sn=sn) for sn in sorted(new)], ignore_conflicts=True)
-        rows = {device.sn: device for device in ownership.lock(sns)}
+        rows = {device.sn: device for device in locking.lock(which)}
     return rows, new
 
 

@@ -79,12 +79,12 @@ def release(*, device: Device, user: User | None = None) -> None:
 def join(device: Device, workspace: Workspace, *, by: str = "") -> None:
     """Make a locked device a member of the workspace; it leaves the one it was in. Saves, and pushes after commit.
 
-    `by`: whose doing it is, for the timeline: "user NAME", "code HINT" or "gateway SN".
+    `by`: whose doing it is, for the timeline: "user NAME", "code HINT" or "gateway SN". Saved with `device.bound_with`.
     """
     previous = device.workspace
     device.workspace = workspace
     device.bound_at = timezone.now()
-    device.save(update_fields=["workspace", "bound_at"])
+    device.save(update_fields=["workspace", "bound_at", "bound_with"])
     DeviceState.objects.filter(device=device).delete()  # what it said before
     timeline.note([device], "joined_workspace", device.bound_at, detail=_owner(by, workspace))
     if previous is not None:

@@ -21,28 +21,34 @@ from devices.models import Device, OfflineReason
 NEEDS_TOPOLOGY = (OfflineReason.LEFT_GATEWAY,)
 
 
-def named(devices: Sequence[Device], *, received_at: int, detail: str) -> list[str]:
+def named(gateway: Device, sub_devices: Sequence[Device], *, received_at: int) -> list[str]:
     """A topology that came in at `received_at` (ms) names these devices: whoever was heard lately is online.
 
     A message that waited for long, while Celery was away, is no sign of life by now: who has left since stays offline,
-    and is back with his next one. Runs in the caller's transaction; returns the SNs of those that were offline.
+    and is back with its next one. The caller has locked the rows; returns the SNs of those that were offline.
     """
-    silent_since = heard.now_ms() - int(settings.OFFLINE_AFTER_SECONDS * 1000)
+    now = heard.now_ms()
+    devices = [gateway, *sub_devices]
+    silent_since = now - int(settings.OFFLINE_AFTER_SECONDS * 1000)
     last_seen = _last_seen([device.sn for device in devices]) if received_at <= silent_since else {}
     silent = [device for device in devices if max(received_at, last_seen.get(device.sn, 0)) <= silent_since]
-    rows = Device.objects.unscoped().filter(pk__in=[device.pk for device in silent], online=False)
-    rows.filter(offline_reason__in=NEEDS_TOPOLOGY).update(offline_reason=OfflineReason.SILENT)
+    if left := [device.pk for device in silent if not device.online and device.offline_reason in NEEDS_TOPOLOGY]:
+        Device.objects.unscoped().filter(pk__in=left).update(offline_reason=OfflineReason.SILENT)
     there = [device for device in devices if device not in silent]
-    return came_online(there, at=heard.moment(received_at), detail=detail)
+    # The broker may not have let the sub-devices report before: their silence is timed from now on.
+    heard.after_commit(dict.fromkeys((device.sn for device in there), now) | {gateway.sn: received_at})
+    return came_online(there, at=heard.moment(received_at), detail=f"topology {gateway.sn}")
 
 
 def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") -> list[str]:
-    """Mark devices online, in the caller's transaction; returns the SNs of those that were offline.
+    """Mark devices online, whose rows the caller has locked; returns the SNs of those that were offline.
 
     `detail`: by what (`devices.timeline`).
     """
-    coming = _lock([device.pk for device in devices], online=False)
+    coming = [device for device in devices if not device.online]
     if coming:
+        for device in coming:
+            device.online, device.offline_reason, device.last_seen_at = True, "", at
         rows = Device.objects.unscoped().filter(pk__in=[device.pk for device in coming])
         rows.update(online=True, offline_reason="", last_seen_at=at)
         timeline.note(coming, "online", at, detail=detail)
@@ -50,17 +56,17 @@ def came_online(devices: Sequence[Device], *, at: datetime, detail: str = "") ->
 
 
 def went_offline(devices: Sequence[Device], reason: OfflineReason, *, at: datetime, detail: str = "") -> None:
-    """Mark devices offline with a reason, in the caller's transaction. A gateway takes its sub-devices with it."""
-    going = _lock([device.pk for device in devices], online=True)
+    """Mark devices offline with a reason; the caller has locked their rows. A gateway takes its sub-devices with it."""
+    going = [device for device in devices if device.online]
     pks = {device.pk for device in going}
     with_their_gateway = [device for device in going if device.gateway_id in pks]
     first = [device for device in going if device.gateway_id not in pks] or with_their_gateway
     _take_offline(first, reason, at, detail)
-    if reason == OfflineReason.LEFT_GATEWAY:
+    others = [device.pk for device in devices if device.pk not in pks]
+    if others and reason == OfflineReason.LEFT_GATEWAY:
         # Who was offline for another reason has a newer one now. Silence says nothing new of a device that went with
         # its gateway a moment ago.
-        others = [device.pk for device in devices if device.pk not in pks]
-        Device.objects.unscoped().filter(pk__in=others, online=False).update(offline_reason=reason)
+        Device.objects.unscoped().filter(pk__in=others).update(offline_reason=reason)
 
 
 def _take_offline(devices: Sequence[Device], reason: OfflineReason, at: datetime, detail: str = "") -> None:
@@ -75,8 +81,8 @@ def _take_offline(devices: Sequence[Device], reason: OfflineReason, at: datetime
     Device.objects.unscoped().bulk_update(devices, ["online", "offline_reason", "last_seen_at"])
     timeline.note_each([(device, detail or _why(device, reason, at, last_seen)) for device in devices], reason, at)
     live.changed([device.sn for device in devices])
-    behind = Device.objects.unscoped().filter(gateway__in=devices, online=True).values_list("pk", flat=True)
-    _take_offline(_lock(list(behind), online=True), OfflineReason.GATEWAY_OFFLINE, at)
+    behind = locking.lock(Q(gateway__in=devices, online=True))
+    _take_offline(behind, OfflineReason.GATEWAY_OFFLINE, at)
 
 
 @transaction.atomic
@@ -103,9 +109,9 @@ def gone_silent(sns: Sequence[str]) -> None:
     last_seen = heard.last_seen(sns)
     silent = [sn for sn in sns if last_seen.get(sn, now) <= deadline]
     # Those behind them are locked together with them, so that two such tasks never wait for each other in a circle.
-    concerned = Device.objects.unscoped().filter(Q(sn__in=silent) | Q(gateway__sn__in=silent), online=True)
-    locked = _lock(list(concerned.values_list("pk", flat=True)), online=True)
-    devices = [device for device in locked if device.sn in set(silent)]
+    gateways = Device.objects.unscoped().filter(sn__in=silent).values("pk")
+    concerned = locking.lock((Q(sn__in=silent) | Q(gateway__in=gateways)) & Q(online=True))
+    devices = [device for device in concerned if device.sn in set(silent)]
     for reason, group in _by_reason(devices, last_seen).items():
         went_offline(group, reason, at=heard.moment(now))
     after_commit(lambda: heard.forget({sn: last_seen[sn] for sn in silent}))
@@ -143,11 +149,6 @@ def _why(device: Device, reason: OfflineReason, at: datetime, last_seen: Mapping
     if reason == OfflineReason.DISCONNECTED and device.gateway is not None:
         return f"{silence} {device.gateway.sn}"
     return silence
-
-
-def _lock(pks: Sequence[int], *, online: bool) -> list[Device]:
-    """Those of these devices that are online (or offline) when nobody else can change them any more, in SN order."""
-    return locking.lock(Q(pk__in=pks, online=online)) if pks else []
 
 
 def _last_seen(sns: Sequence[str]) -> dict[str, int]:

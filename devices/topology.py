@@ -87,15 +87,12 @@ def apply(topology: Topology, *, organization_pk: int | None, gateways: Collecti
     at = heard.moment(topology.received_at)
     before = {device.sn: _shown(device) for device in (gateway, *devices.values())}
     _describe(gateway, topology.product)
-    coming = [gateway]
-    for sn, sub in present.items():
-        if _attach(devices[sn], sub, gateway, topology.received_at, at):
-            coming.append(devices[sn])
+    received_at = topology.received_at
+    coming = [devices[sn] for sn, sub in present.items() if _attach(devices[sn], sub, gateway, received_at, at)]
     _detach(
         [device for device in devices.values() if device.sn not in present and device != gateway], gateway, topology, at
     )
-    back = presence.named(coming, received_at=topology.received_at, detail=f"topology {gateway.sn}")
-    heard.after_commit([device.sn for device in coming], topology.received_at)
+    back = presence.named(gateway, coming, received_at=received_at)
     # Most updates repeat what is known, all of them when thousands of gateways reconnect at once.
     live.changed(sn for sn, device in {gateway.sn: gateway, **devices}.items() if _shown(device) != before[sn])
     live.changed(back)

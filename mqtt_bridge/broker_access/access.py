@@ -51,9 +51,16 @@ def accesses_of(usernames: Collection[str]) -> list[Access]:
     """Those of these accounts that exist, as they are now."""
     found: list[Account] = []
     for names in _chunks(sorted(usernames)):
-        found += MqttCredential.objects.unscoped().filter(username__in=names)
-        found += UnpinnedCredential.objects.unscoped().filter(username__in=names)
+        pinned = list(MqttCredential.objects.unscoped().filter(username__in=names))
+        found += pinned
+        if len(pinned) < len(names):
+            found += UnpinnedCredential.objects.unscoped().filter(username__in=names)
     return accesses(found)
+
+
+def accesses_of_gateway(gateway_sn: str) -> list[Access]:
+    """The accounts of this gateway, as they are now."""
+    return accesses(MqttCredential.objects.unscoped().filter(gateway_sn=gateway_sn))
 
 
 def usernames_of(sns: Collection[str]) -> set[str]:

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 
 from mqtt_bridge import broker_access
 from mqtt_bridge.broker_access import pace, told
-from mqtt_bridge.broker_access.access import Access, accesses_of, usernames_of
+from mqtt_bridge.broker_access.access import Access, accesses_of_gateway
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def settle(gateway_sn: str) -> None:
         broker = broker_access.adapter()
         if broker is None:
             return
-        accesses = [access for access in accesses_of(usernames_of([gateway_sn])) if not told.is_known(access)]
+        accesses = [access for access in accesses_of_gateway(gateway_sn) if not told.is_known(access)]
         if accesses and not pace.is_dear():
             _bring(broker, accesses)
     except (BrokerAccessError, DatabaseError, redis.RedisError) as error:

@@ -11,7 +11,7 @@ _TWO_PROCESSES = """
 import json, threading
 from django.db import connection, transaction
 from django.utils import timezone
-from devices import live, presence
+from devices import live, ownership, presence
 from devices.models import Device, OfflineReason
 
 Device.objects.unscoped().filter(sn={sn!r}).update(online=True, offline_reason="")
@@ -28,7 +28,7 @@ def remember(workspace_id, devices):
 
 @transaction.atomic
 def go():
-    presence.went_offline([dock], OfflineReason.SILENT, at=timezone.now())
+    presence.went_offline(ownership.lock([dock.sn]), OfflineReason.SILENT, at=timezone.now())
 
 def be_fast():
     slow_one_has_read.wait(10)

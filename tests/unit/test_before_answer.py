@@ -48,5 +48,5 @@ def test_without_the_tables_the_gateway_is_answered_all_the_same(
     def fail(_sns: object) -> NoReturn:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(before_answer, "usernames_of", fail)
+    monkeypatch.setattr(before_answer, "accesses_of_gateway", fail)
     before_answer.settle("DOCK")

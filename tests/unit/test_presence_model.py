@@ -78,8 +78,10 @@ class Model:
                 del self.gateway[sn]
                 self.online[sn] = False
         for sn in (gateway, *there):
-            self.hear(sn, at)
-            self.online[sn] = self.online[sn] or self.heard[sn] > now - GRACE
+            if max(at, self.heard.get(sn, 0)) > now - GRACE:
+                self.online[sn] = True
+                self.hear(sn, at if sn == gateway else now)
+        self.hear(gateway, at)
 
     def silent(self, sns: list[str], now: int) -> None:
         gone = [sn for sn in sns if self.heard.get(sn, now) <= now - GRACE]
