@@ -13,13 +13,13 @@ rights to the broker.
 
 from collections.abc import Collection
 from types import ModuleType
-from typing import NamedTuple
 
 from django.conf import settings
 
 from cloudapi.valkey import after_commit, client
 from mqtt_bridge.broker_access import dynsec, emqx, told
-from mqtt_bridge.broker_access.access import Account, accesses, all_accesses
+from mqtt_bridge.broker_access.access import Account, accesses, accesses_of, all_accesses
+from mqtt_bridge.broker_access.changes import Changes
 from mqtt_bridge.broker_access.errors import BrokerAccessError, BrokerUnreachable
 
 __all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "adapter", "announce", "put", "reconcile", "remove"]
@@ -27,14 +27,6 @@ __all__ = ["BrokerAccessError", "BrokerUnreachable", "Changes", "adapter", "anno
 _ADAPTERS: dict[str, ModuleType | None] = {"dynsec": dynsec, "emqx": emqx, "amqtt": None}
 #: Accounts that were put are announced here, for who keeps their rights.
 PUT_CHANNEL = "cloudapi:accounts"
-
-
-class Changes(NamedTuple):
-    """What `reconcile` did: user names."""
-
-    created: list[str]
-    changed: list[str]
-    removed: list[str]
 
 
 def put(credentials: Collection[Account]) -> None:
@@ -64,10 +56,13 @@ def reconcile() -> Changes:
     broker = adapter()
     if broker is None:
         return Changes([], [], [])
-    changes = Changes(*broker.reconcile(all_accesses()))
-    told.forget([*changes.created, *changes.changed, *changes.removed])
-    announce([*changes.created, *changes.changed])
-    return changes
+    found = broker.reconcile(all_accesses())
+    broker.put_roles(accesses_of(found.strayed))
+    created, changed, removed = found.changes
+    changed += found.strayed
+    told.forget([*created, *changed, *removed])
+    announce([*created, *changed])
+    return Changes(created, changed, removed)
 
 
 def adapter() -> ModuleType | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from mqtt_bridge.broker_access import dynsec_accounts
 from mqtt_bridge.broker_access.access import Access, accesses_of
+from mqtt_bridge.broker_access.changes import Changes, Comparison
 from mqtt_bridge.broker_access.dynsec_session import PATIENCE, DynsecSession
 
 #: An account is put before the transaction that makes it commits; so long (s) it may be unknown to us.
@@ -36,18 +37,19 @@ def remove(usernames: Collection[str]) -> None:
         dynsec_accounts.remove(session, usernames)
 
 
-def reconcile(wanted: Sequence[Access]) -> tuple[list[str], list[str], list[str]]:
-    """Make the gateways' accounts those of our tables, which said `wanted` a moment ago; user names that were created,
-    changed and removed. What ended or changed in the meantime ends up as the tables say at the end.
+def reconcile(wanted: Sequence[Access]) -> Comparison:
+    """Make the gateways' accounts those of our tables, which said `wanted` a moment ago. What ended or changed in the
+    meantime ends up as the tables say at the end. Where only the rights differ, the caller is told and has to bring
+    them: many at once, and Mosquitto would carry no messages for long.
     """
     with DynsecSession() as session:
-        created, changed, unknown = dynsec_accounts.mend(session, wanted)
+        created, changed, unknown, strayed = dynsec_accounts.mend(session, wanted)
         pushed = {access.username: access for access in wanted if access.username in {*created, *changed}}
         now = {access.username: access for access in accesses_of(pushed)}
         dynsec_accounts.put(session, [access for username, access in now.items() if access != pushed[username]])
         removed = _still_unknown(unknown)
         dynsec_accounts.remove(session, [*(pushed.keys() - now.keys()), *removed])
-    return created, changed, removed
+    return Comparison(Changes(created, changed, removed), strayed)
 
 
 def _still_unknown(usernames: Collection[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mqtt_bridge.broker_access.access import Access
@@ -9,7 +10,7 @@ from mqtt_bridge.broker_access.dynsec_file import account, acls, fingerprint
 from mqtt_bridge.broker_access.dynsec_session import Command, DynsecSession
 from mqtt_bridge.broker_access.errors import BrokerAccessError
 from mqtt_bridge.broker_access.pace import AT_ONCE, REST
-from mqtt_bridge.broker_access.roles import GATEWAY_ROLE_PREFIX, Role
+from mqtt_bridge.broker_access.roles import GATEWAY_ROLE_PREFIX, Role, gateway_role
 
 #: Mosquitto does nothing else while it writes a page.
 _PAGE = 100
@@ -17,28 +18,29 @@ _PAGE = 100
 _UNKNOWN = ("not found", "does not exist")
 
 
-def mend(session: DynsecSession, accesses: Sequence[Access]) -> tuple[list[str], list[str], list[str]]:
-    """Bring the gateways' accounts in line with these; user names that were created and changed, and of those that are
-    unknown, which stay.
+def mend(
+    session: DynsecSession, accesses: Sequence[Access]
+) -> tuple[list[str], list[str], list[str], dict[str, Access | None]]:
+    """Bring the gateways' accounts in line with these; user names that were created and changed, of those that are
+    unknown, which stay, and of those whose rights differ, with what they are (see `Comparison`).
 
-    Accounts without a gateway's role (the server's own, and whatever else an operator made) are left alone. Where
-    only the rights differ, the session goes on.
+    Accounts without a gateway's role (the server's own, and whatever else an operator made) are left alone.
     """
     clients = {client["username"]: client for client in _listed(session, "Clients")}
     roles = {role["rolename"]: role for role in _listed(session, "Roles")}
     missing = [access for access in accesses if access.username not in clients]
     outdated = [access for access in accesses if not _has_account(access, clients.get(access.username))]
-    strayed = [
-        access
+    changed = {access.username for access in outdated}
+    strayed = {
+        access.username: _former(access, roles.get(access.role.name, {}))
         for access in accesses
-        if access not in outdated and not _has_rights(access, roles.get(access.role.name, {}))
-    ]
+        if access.username not in changed and not _has_rights(access, roles.get(access.role.name, {}))
+    }
     known = {access.username for access in accesses}
     unknown = [name for name, client in clients.items() if name not in known and _is_gateway(client)]
     put(session, outdated)
-    put_roles(session, strayed)
     created = [access.username for access in missing]
-    return created, [access.username for access in [*outdated, *strayed] if access not in missing], unknown
+    return created, sorted(changed - set(created)), unknown, strayed
 
 
 def current(session: DynsecSession, accesses: Sequence[Access]) -> list[Access]:
@@ -127,6 +129,17 @@ def _has_account(access: Access, client: dict[str, Any] | None) -> bool:
 
 def _has_rights(access: Access, role: dict[str, Any]) -> bool:
     return _rules(role.get("acls", [])) == _rules(acls(access.role))
+
+
+def _former(access: Access, role: dict[str, Any]) -> Access | None:
+    """The account with these rights, if a topology of ours once gave it them."""
+    sub_devices = {
+        acl["topic"].split("/")[2] for acl in role.get("acls", []) if acl["topic"].startswith("thing/product/")
+    }
+    behind = frozenset(sub_devices - {access.gateway_sn, "+"})
+    former = gateway_role(access.gateway_sn, username=access.username, bound=True, sub_devices=behind)
+    known = replace(access, role=former, sub_devices=behind)
+    return known if _has_rights(known, role) else None
 
 
 def _rules(acl_list: list[dict[str, Any]]) -> set[tuple[str, str, bool]]:

@@ -9,6 +9,7 @@ import redis
 
 from mqtt_bridge.broker_access import emqx_accounts, emqx_sessions
 from mqtt_bridge.broker_access.access import Access
+from mqtt_bridge.broker_access.changes import Changes, Comparison
 from mqtt_bridge.broker_access.emqx_api import PATIENCE, EmqxApi, is_configured
 from mqtt_bridge.broker_access.errors import BrokerAccessError
 from mqtt_bridge.broker_access.roles import Role, allows
@@ -43,13 +44,13 @@ def remove(usernames: Collection[str]) -> None:
     _end_sessions(usernames)
 
 
-def reconcile(accesses: Collection[Access]) -> tuple[list[str], list[str], list[str]]:
+def reconcile(accesses: Collection[Access]) -> Comparison:
     """End the sessions of accounts that are no more; nothing is created or changed."""
     with _needing_valkey():
         ended = emqx_sessions.ended([access.username for access in accesses])
         _end_sessions(ended)
         emqx_sessions.gone(ended)
-    return [], [], ended
+    return Comparison(Changes([], [], ended))
 
 
 @contextmanager

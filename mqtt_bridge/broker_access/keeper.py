@@ -102,19 +102,28 @@ class Keeper:
             self._tell(some)
 
     def reconcile(self) -> None:
-        """Compare all accounts with those of the broker. Raises BrokerAccessError and what the database raises."""
+        """Compare all accounts with those of the broker; rights that differ are due.
+
+        Raises BrokerAccessError and what the database raises.
+        """
         broker = broker_access.adapter()
         if broker is None:
             return
         wanted = all_accesses()
-        created, changed, removed = broker.reconcile(wanted)
-        told.forget([*created, *changed, *removed])
+        found = broker.reconcile(wanted)
+        created, changed, removed = found.changes
+        told.forget([*created, *changed, *removed, *found.strayed])
         if created or changed or removed:
             log.info("Accounts at the broker: %d made, %d changed, %d ended", len(created), len(changed), len(removed))
         # What had to be mended is looked at again by the next comparison.
         mended = {*created, *changed}
-        self._told = {access.username: access for access in wanted if access.username not in mended}
+        self._told = {
+            access.username: known
+            for access in wanted
+            if access.username not in mended and (known := found.strayed.get(access.username, access)) is not None
+        }
         self._due.clear()
+        self._note(access for access in wanted if access.username in found.strayed)
         self._reconcile_at = time.monotonic() + RECONCILE_SECONDS
         self._compare_at = 0.0 if mended else time.monotonic() + COMPARE_SECONDS
 

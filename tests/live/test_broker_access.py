@@ -15,11 +15,11 @@ from devices import ownership
 from mqtt_bridge import broker_access, credentials
 from mqtt_bridge.broker_access import before_answer, dynsec_file
 from mqtt_bridge.broker_access import dynsec as dynsec_adapter
-from mqtt_bridge.broker_access.access import Access, accesses
+from mqtt_bridge.broker_access.access import Access, accesses, accesses_of
 from mqtt_bridge.broker_access.keeper import Keeper
 from mqtt_bridge.models import MqttCredential
 from tests.commands import CommandFailed
-from tests.factories import device
+from tests.factories import device, report_topology
 from tests.live.plain_client import Connect
 from tests.platform import Platform
 from tests.processes import Child, wait_until
@@ -206,6 +206,26 @@ def test_reconcile_mends_what_differs(dynsec: int, workspace: Workspace, connect
     assert connect(dynsec, OWN, own.password).connections == ["Success"]
     assert connect(dynsec, "DOCK-3", new.password).connections == ["Success"]
     assert kept.is_connected
+
+
+def test_rights_that_strayed_while_nobody_kept_them_come_in_turn(
+    dynsec: int, workspace: Workspace, valkey: str
+) -> None:
+    """Not all at once when the worker starts: Mosquitto would stand still for seconds."""
+    ownership.claim(sns=[OWN], workspace=workspace)
+    report_topology(OWN, "PLANE")
+    [wanted] = accesses_of([OWN])
+    keeper = Keeper(threading.Event())
+    keeper.reconcile()
+    assert dynsec_adapter.current([wanted]) == []
+    keeper.step(set(), set())
+    assert dynsec_adapter.current([wanted]) == [wanted]
+    report_topology(OWN)
+    anew = Keeper(threading.Event())
+    anew.reconcile()
+    assert anew._told[OWN] == wanted, "that it only lost its aircraft is known, so this may wait"
+    anew.step(set(), set())
+    assert dynsec_adapter.current(accesses_of([OWN])) == accesses_of([OWN])
 
 
 def test_a_refused_account_of_the_server_is_said(dynsec: int, workspace: Workspace, settings: Settings) -> None:
