@@ -15,8 +15,8 @@ from cloudapi.valkey import exchange
 from devices import live
 from devices.directory import Directory
 
-#: A device is written once in so many seconds, or in twice as many when all have changed at once. With `appendfsync
-#: always` everybody else in Valkey waits for the disk meanwhile, so each tick writes an even share.
+#: A device is written once in so many seconds, or in twice as many when all have changed at once. Everybody else in
+#: Valkey waits meanwhile, so each tick writes an even share.
 KEEP_SECONDS = 30.0
 #: At the end of the process, when there are no more ticks.
 DEVICES_AT_A_TIME = 200

@@ -3,6 +3,7 @@
 import logging
 
 from celery import Task, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
@@ -56,7 +57,7 @@ def _publish(task: Task, message: Message, data: dict[str, object]) -> None:  # 
 
 
 @shared_task(
-    autoretry_for=(OperationalError, InterfaceError, BrokerAccessError),
+    autoretry_for=(OperationalError, InterfaceError, BrokerAccessError, SoftTimeLimitExceeded),
     retry_backoff=1,
     retry_backoff_max=10,
     max_retries=5,

@@ -39,6 +39,10 @@ class Asked:
     refusals: list[Any] = field(default_factory=list)
     answered_at: float | None = None
 
+    def __str__(self) -> str:
+        answered = f"after {self.answered_at - self.tries[0]:.1f} s" if self.answered_at is not None else "never"
+        return f"{self.method} of {self.sn}, answered {answered}, {len(self.tries)} tries, refused {self.refusals[-3:]}"
+
 
 class Fleet:
     """The loop of all docks and of the watch, in a thread of its own."""

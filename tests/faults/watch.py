@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -25,7 +26,8 @@ class Change(NamedTuple):
 
 @dataclass
 class Figures:
-    """worst: seconds and SN of who was shown wrongly for longest, counted while nothing is broken."""
+    """worst: seconds and SN of who was shown wrongly for longest, counted while nothing is broken. false_offline: of
+    those that were online since before it broke."""
 
     worst: tuple[float, str] = (0.0, "")
     false_offline: list[str] = field(default_factory=list)
@@ -41,7 +43,7 @@ class Watch:
         self.truth: dict[str, Truth] = {}
         self.figures = Figures()
         self.connections = 0
-        self._recovered_at = 0.0
+        self._broken_at, self._recovered_at = math.inf, 0.0
         self._is_broken = False
 
     # --- what is true -------------------------------------------------------------------------------------------------
@@ -53,6 +55,7 @@ class Watch:
     def broken(self) -> None:
         """From now until `recovered` nobody can expect the page to be right; yet nobody may go offline falsely."""
         self._is_broken = True
+        self._broken_at = time.monotonic()
         self.figures = Figures()
 
     def recovered(self) -> None:
@@ -115,7 +118,8 @@ class Watch:
 
     def _show(self, sn: str, online: bool, now: float) -> None:
         if self.shown.get(sn) is not online:
-            if self.shown.get(sn) and self.truth.get(sn, Truth(None, 0)).online:
+            truth = self.truth.get(sn, Truth(None, 0))
+            if self.shown.get(sn) and truth.online and truth.since < self._broken_at:
                 self.figures.false_offline.append(sn)
             self.shown[sn] = online
             self.changes.append(Change(now, sn, online))
