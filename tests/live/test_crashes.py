@@ -104,6 +104,7 @@ def test_no_binding_is_lost(part: str, acme: Tenant, platform: Platform) -> None
 
         wait_until(lambda: answered(first) >= KILL_AFTER, "the first docks are bound", every=0.02)
         at_kill = answered(first)
+        celery = platform.children["celery"].pid
         kill(platform, part)
         for sent in sending:  # the rest is sent while the part is away
             sent.result()
@@ -115,6 +116,7 @@ def test_no_binding_is_lost(part: str, acme: Tenant, platform: Platform) -> None
         refused = [binding.refusals for binding in first if binding.refusals]
         bound = bound_docks(docks, acme)
         assert at_kill < DOCKS
+        assert part == "celery" or platform.children["celery"].pid == celery, "it outlives the others"
         assert len(bound) + len(refused) >= DOCKS, "each ended bound, or was told that it is not"
         assert not {binding.dock.sn for binding in first if not binding.refusals} - bound
 
