@@ -7,9 +7,11 @@ from typing import Any
 
 from celery import Celery, signals
 from django.core.exceptions import ImproperlyConfigured
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cloudapi.settings")
 
+TRANSPORT_ALIASES["redis"] = "cloudapi.celery_transport:Transport"
 app = Celery("cloudapi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
