@@ -60,7 +60,7 @@ test: setup ## lint and the whole test suite, with private servers of this machi
 	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # -s: a row for each fault, and the times of departures, appear as they are measured.
-faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (16 minutes)
+faults: setup ## what becomes of a fleet while parts of the platform are killed, stopped and restarted (18 minutes)
 	@.ci/packages
 	$(PY) -m pytest tests/faults -m faults -s $(ARGS)
 

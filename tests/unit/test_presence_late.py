@@ -60,6 +60,18 @@ def test_a_topology_that_waited_for_long_counts_for_who_still_reports(clock: Clo
 
 
 @pytest.mark.live
+def test_an_aircraft_has_its_whole_grace_from_when_it_may_report(
+    clock: Clock, valkey: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    """The topology waited while Celery was away, and the broker drops what the aircraft says until it is applied."""
+    said_at = clock.ms()
+    clock.forward(seconds=26)
+    with django_capture_on_commit_callbacks(execute=True):
+        report_topology("DOCK-X", "PLANE", received_at=said_at)
+    assert heard.last_seen(["DOCK-X", "PLANE"]) == {"DOCK-X": said_at, "PLANE": clock.ms()}
+
+
+@pytest.mark.live
 def test_an_aircraft_that_had_left_and_was_named_long_ago_is_back_with_its_next_message(
     clock: Clock, valkey: str
 ) -> None:
